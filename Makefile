@@ -1,0 +1,113 @@
+# make           builds libsipbus.so, sipbus-engine and the modules into target/modules/
+# make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
+# make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
+# make bench     measures, side by side with the distribution's modules
+# make install   into PREFIX (/usr/local); DESTDIR is put in front of it
+#
+# KAMAILIO_SRC=/path/to/kamailio builds against that source tree instead of the installed version's.
+
+SHELL := /bin/bash
+# Where rustup puts cargo, for shells that have not been told.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# make sets CC to cc by itself; the shims' default is gcc, as Kamailio's own is.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+export CC
+
+PREFIX ?= /usr/local
+EXAMPLE ?= nats
+libdir = $(PREFIX)/lib/sipbus
+docdir = $(PREFIX)/share/doc/sipbus
+
+build := kamailio-glue/build
+built := target/modules
+shims := $(patsubst kamailio-glue/%/,%,$(dir $(wildcard kamailio-glue/*/*_mod.c)))
+examples := $(patsubst examples/%/run,%,$(wildcard examples/*/run))
+products := libsipbus.so sipbus-engine $(shims:=.so)
+
+# The model of the ring runs under loom: a build of its own, in which loom's types stand for the atomics.
+model = RUSTFLAGS='--cfg sipbus_loom' LOOM_MAX_PREEMPTIONS=2 \
+	cargo test --release --locked --no-default-features --target-dir target/loom --test ring_model
+# Every file of tests/ but the model; tests/it, a folder, is the integration tier.
+unit_tests = $(patsubst tests/%.rs,--test %,$(filter-out tests/ring_model.rs,$(wildcard tests/*.rs)))
+c_files = $(wildcard include/sipbus_host.h kamailio-glue/*/*.[ch])
+
+all: $(shims:%=shim-%)
+	@echo "built $(products) in $(built)/"
+
+need:
+	@$(build)/need
+
+rust: need
+	@cargo build --release --locked --target-dir target
+	@mkdir -p $(built)
+	@# Replaced in one step and only when changed: a running Kamailio has the old ones mapped.
+	@for file in libsipbus.so sipbus-engine; do \
+		cmp -s target/release/$$file $(built)/$$file || \
+		{ cp target/release/$$file $(built)/$$file.new && mv $(built)/$$file.new $(built)/$$file; } || exit 1; \
+	done
+
+headers: need
+	@$(build)/headers
+
+$(shims:%=shim-%): shim-%: rust headers
+	@$(MAKE) --no-print-directory -f $(build)/shim.mk MODULE=$*
+
+run:
+	@[ -x examples/$(EXAMPLE)/run ] || { echo "There is no example '$(EXAMPLE)'; there are: $(examples)." >&2; exit 1; }
+	@.ci/deps build $(EXAMPLE)
+	@$(MAKE) --no-print-directory all
+	@exec examples/$(EXAMPLE)/run
+
+deps:
+	@.ci/deps
+
+test: deps
+	@.ci/tiers lint test-unit test-model test-integration
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
+	clang-format --dry-run -Werror $(c_files)
+
+test-unit:
+	cargo test --locked --lib --bins $(unit_tests)
+	cargo test --locked --doc
+
+test-model:
+	$(model)
+
+# A server that is missing would skip its tests; here that is a failure.
+test-integration: all
+	SIPBUS_REQUIRE=kamailio,nats,sipp cargo test --locked --test it
+	@for example in $(examples); do \
+		echo "examples/$$example/run"; \
+		examples/$$example/run </dev/null || exit 1; \
+	done
+
+bench: all
+	@exec benches/run
+
+install:
+	@for file in $(products); do \
+		[ -f $(built)/$$file ] || { echo "$(built)/$$file is not built yet: run make first." >&2; exit 1; }; \
+	done
+	@install -d $(DESTDIR)$(libdir) $(DESTDIR)$(docdir)
+	@install -m 755 $(addprefix $(built)/,$(products)) $(DESTDIR)$(libdir)/
+	@install -m 644 README.md LICENSE $(DESTDIR)$(docdir)/
+	@for shim in $(shims); do install -m 644 kamailio-glue/$$shim/README.md $(DESTDIR)$(docdir)/$$shim.md || exit 1; done
+	@echo "Installed $(products) in $(DESTDIR)$(libdir), the manuals in $(DESTDIR)$(docdir)."
+	@echo "To use these modules, kamailio.cfg needs this line before its first loadmodule:"
+	@echo "  mpath=\"$(libdir)/:$$($(build)/stock-modules)/\""
+
+uninstall:
+	@rm -f $(addprefix $(DESTDIR)$(libdir)/,$(products)) $(addprefix $(DESTDIR)$(docdir)/,README.md LICENSE $(shims:=.md))
+	@for folder in $(DESTDIR)$(libdir) $(DESTDIR)$(docdir); do [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
+
+clean:
+	@rm -rf target
+
+.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench install uninstall clean \
+	$(shims:%=shim-%)
