@@ -1,0 +1,158 @@
+//! The configuration of a kamailio under test.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::require;
+
+/// SIP workers: more than one, so that each test shows data crossing processes.
+pub(crate) const WORKERS: u32 = 4;
+
+/// What every configuration has: an OPTIONS is answered at once, any other request runs
+/// `route[TEST]`, whose `$var(answer)` becomes the reason phrase of the answer.
+const FRAME: &str = r#"
+request_route {
+    if ($rm == "OPTIONS") { sl_send_reply("200", "OK"); exit; }
+    $var(answer) = "nothing";
+    route(TEST);
+    sl_send_reply("200", "$var(answer)");
+}
+"#;
+
+/// The stock modules that the frame and most tests use.
+const MODULES: [&str; 7] = ["pv", "sl", "kex", "jsonrpcs", "xlog", "htable", "cfgutils"];
+
+/// A configuration in the making.
+pub(crate) struct Config {
+    pub(crate) folder: TempDir,
+    before: String,
+    nats: String,
+    after: String,
+    routes: String,
+    script: bool,
+    /// Further arguments of the command line.
+    pub(crate) args: Vec<String>,
+}
+
+impl Config {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("sipbus-kamailio-")
+            .tempdir()
+            .unwrap();
+        let args = ["-m", "64", "-M", "16"].map(String::from).to_vec();
+        let (before, nats, after, routes) = Default::default();
+        Self {
+            folder,
+            before,
+            nats,
+            after,
+            routes,
+            script: false,
+            args,
+        }
+    }
+
+    /// With one server, the usual case.
+    pub(crate) fn at(url: &str) -> Self {
+        Self::new().nats("nats_url", url)
+    }
+
+    /// A parameter of the module under test, as text.
+    pub(crate) fn nats(mut self, name: &str, value: &str) -> Self {
+        writeln!(self.nats, "modparam(\"nats\", \"{name}\", \"{value}\")").unwrap();
+        self
+    }
+
+    /// A parameter of the module under test, as a number.
+    pub(crate) fn number(mut self, name: &str, value: i64) -> Self {
+        writeln!(self.nats, "modparam(\"nats\", \"{name}\", {value})").unwrap();
+        self
+    }
+
+    /// Lines before the module under test is loaded: core settings, other modules.
+    pub(crate) fn before(mut self, lines: &str) -> Self {
+        writeln!(self.before, "{lines}").unwrap();
+        self
+    }
+
+    /// Lines after the module under test and its parameters.
+    pub(crate) fn after(mut self, lines: &str) -> Self {
+        writeln!(self.after, "{lines}").unwrap();
+        self
+    }
+
+    /// The statements of `route[TEST]`.
+    pub(crate) fn request(self, statements: &str) -> Self {
+        self.routes(&format!("route[TEST] {{\n{statements}\n}}"))
+    }
+
+    /// Whole routes.
+    pub(crate) fn routes(mut self, routes: &str) -> Self {
+        writeln!(self.routes, "{routes}").unwrap();
+        self
+    }
+
+    /// A KEMI script, which has all the routes: `language` as `cfgengine` names it.
+    pub(crate) fn script(mut self, language: &str, file: &str, text: &str) -> Self {
+        std::fs::write(self.folder.path().join(file), text).unwrap();
+        self.script = true;
+        let module = if language == "python" {
+            "app_python3"
+        } else {
+            "app_lua"
+        };
+        let path = self.folder.path().join(file);
+        writeln!(
+            self.after,
+            "loadmodule \"{module}.so\"\nmodparam(\"{module}\", \"load\", \"{}\")\ncfgengine \"{language}\"",
+            path.display()
+        )
+        .unwrap();
+        self
+    }
+
+    /// Room for large payloads: megabytes of private memory per process.
+    pub(crate) fn private_memory(mut self, megabytes: u32) -> Self {
+        self.args[3] = megabytes.to_string();
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The whole file, for a Kamailio that serves SIP on the port.
+    pub(crate) fn text(&self, sip: u16) -> String {
+        let mpath = format!(
+            "{}:{}",
+            require::modules().display(),
+            require::stock_modules().display()
+        );
+        let socket = self.folder.path().join("rpc");
+        let routes = match (self.script, self.routes.contains("route[TEST]")) {
+            (true, _) => self.routes.clone(),
+            (false, true) => format!("{FRAME}{}", self.routes),
+            (false, false) => format!("{FRAME}{}\nroute[TEST] {{ return; }}", self.routes),
+        };
+        let modules: String = MODULES
+            .iter()
+            .map(|name| format!("loadmodule \"{name}.so\"\n"))
+            .collect();
+        format!(
+            "#!KAMAILIO\ndebug=2\nlog_stderror=yes\nchildren={WORKERS}\nauto_aliases=no\n\
+             disable_tcp=yes\nmax_while_loops=0\nlisten=udp:127.0.0.1:{sip}\nmpath=\"{mpath}\"\n\
+             {modules}\
+             modparam(\"jsonrpcs\", \"transport\", 4)\n\
+             modparam(\"jsonrpcs\", \"dgram_socket\", \"{}\")\n\
+             modparam(\"htable\", \"htable\", \"count=>size=6;initval=0;\")\n\
+             {}loadmodule \"nats.so\"\n{}{}{routes}",
+            socket.display(),
+            self.before,
+            self.nats,
+            self.after,
+        )
+    }
+}

@@ -1,0 +1,43 @@
+//! Integration tests: a real kamailio with the built modules, a real nats-server, real SIP.
+//!
+//! The tests know sipbus only from outside: configuration files, SIP answers, RPC answers, and what
+//! an independent NATS client receives. Each starts its own servers on ports it chose, in a folder
+//! of its own, and waits on conditions, never for a time.
+//!
+//! - `SIPBUS_MODULES`: the folder of the modules under test (default `target/modules`)
+//! - `SIPBUS_REQUIRE=kamailio,nats,sipp`: what is missing fails instead of being skipped
+//! - `SIPBUS_WATCHDOG`: seconds after which waiting for something has failed (default 60)
+//! - `SIPBUS_KEEP_LOGS=1`: print each server's log even where the test passed
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+#![allow(
+    clippy::print_stderr,
+    reason = "reasons for skipping, counted duplicates"
+)]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "those bans protect the product: the harness needs threads and atomics of its own"
+)]
+
+mod config;
+mod gate;
+mod kamailio;
+mod nats;
+mod port;
+mod process;
+mod require;
+mod rpc;
+mod server;
+mod sip;
+mod sipp;
+mod subscriber;
+mod tally;
+mod turn;
+mod wait;

@@ -1,0 +1,138 @@
+//! Bad arguments: each is a refusal that a counter tells, never a crash and nothing half sent.
+
+use crate::kamailio::Config;
+use crate::require::needs;
+use crate::server::nats::Nats;
+use crate::subscriber::Subscriber;
+use crate::tally::Tally;
+use crate::{turn, wait};
+
+/// Publishes with the body as subject; the harness sends what no script would hold otherwise.
+const SUBJECT_FROM_BODY: &str = r#"nats_publish("$rb", "x"); $var(answer) = "rc=" + $rc;"#;
+
+#[test]
+fn an_illegal_subject_is_refused() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let subscriber = Subscriber::new(&nats.url(), ">");
+    let kamailio = Config::at(&nats.url())
+        .request(SUBJECT_FROM_BODY)
+        .start()
+        .connected();
+    let illegal: [&[u8]; 14] = [
+        b" ",
+        b"a b",
+        b"a\tb",
+        b"a\rb",
+        b"a\nb",
+        b"a\0b",
+        b"\x01",
+        b"a\x7fb",
+        b".a",
+        b"a.",
+        b"a..b",
+        b".",
+        b"a\r\nPUB x 1\r\ny\r\n",
+        b"a ",
+    ];
+    let mut sip = kamailio.sip();
+    for subject in illegal {
+        assert_eq!(
+            sip.message("x", subject),
+            "rc=-1",
+            "{:?}",
+            String::from_utf8_lossy(subject)
+        );
+    }
+    let count = illegal.len() as u64;
+    assert_eq!(
+        (
+            kamailio.counter("refused"),
+            kamailio.counter("refused_invalid")
+        ),
+        (count, count)
+    );
+    // The connection took no harm.
+    assert_eq!(sip.message("x", b"good.subject"), "rc=1");
+    wait::until("the good one arrived", || {
+        subscriber
+            .messages()
+            .iter()
+            .any(|message| message.subject.as_str() == "good.subject")
+    });
+    assert_eq!(subscriber.texts(), ["x"]);
+    kamailio.stop();
+}
+
+#[test]
+fn empty_and_null_arguments_are_refused() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let kamailio = Config::at(&nats.url())
+        .request(
+            r#"$var(answer) = "";
+               nats_publish("", "x"); $var(answer) = $var(answer) + $rc;
+               nats_publish("$avp(none)", "x"); $var(answer) = $var(answer) + " " + $rc;
+               nats_publish($avp(none), "x"); $var(answer) = $var(answer) + " " + $rc;
+               nats_publish("good", $avp(none)); $var(answer) = $var(answer) + " " + $rc;
+               nats_publish("good", "x", $avp(none)); $var(answer) = $var(answer) + " " + $rc;
+               nats_publish("good", "x", "bad reply"); $var(answer) = $var(answer) + " " + $rc;"#,
+        )
+        .start()
+        .connected();
+    assert_eq!(kamailio.sip().message("x", b""), "-1 -1 -1 -1 -1 -1");
+    assert_eq!(kamailio.counter("refused_invalid"), 6);
+    assert_eq!(kamailio.counter("accepted"), 0);
+    kamailio.stop();
+}
+
+#[test]
+fn an_oversized_payload_is_refused_and_the_next_is_not() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let subscriber = Subscriber::new(&nats.url(), "sized");
+    let kamailio = Config::at(&nats.url())
+        .number("message_size_max", 4096)
+        .request(r#"nats_publish("sized", "$rb"); $var(answer) = "rc=" + $rc;"#)
+        .start()
+        .connected();
+    let mut sip = kamailio.sip();
+    assert_eq!(sip.message("x", &[b'x'; 4097]), "rc=-1");
+    assert_eq!(sip.message("x", &[b'x'; 4096]), "rc=1");
+    assert_eq!(subscriber.only().payload.len(), 4096);
+    assert_eq!(
+        (
+            kamailio.counter("refused"),
+            kamailio.counter("refused_oversized")
+        ),
+        (1, 1)
+    );
+    kamailio.stop();
+}
+
+#[test]
+fn what_only_the_server_finds_too_large_does_not_stop_the_rest() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::with("max_payload: 2048");
+    let (tally, _counting) = Tally::of(&nats.url(), "sized");
+    let kamailio = Config::at(&nats.url())
+        .request(r#"nats_publish("sized", "$rb"); $var(answer) = "rc=" + $rc;"#)
+        .start()
+        .connected();
+    let mut sip = kamailio.sip();
+    let large = [b"a:0 ".to_vec(), vec![b'x'; 4096]].concat();
+    for number in 0..10 {
+        assert_eq!(sip.message("x", format!("a:{number}").as_bytes()), "rc=1");
+        // Accepted or not, by what the module knows of the server at that moment.
+        sip.message("x", &large);
+    }
+    wait::until("all small ones arrived", || tally.unique() == 10);
+    wait::until("all large ones are counted", || {
+        kamailio.counter("rejected") + kamailio.counter("refused_oversized") == 10
+    });
+    kamailio.stop();
+}

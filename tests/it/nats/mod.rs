@@ -1,0 +1,18 @@
+//! The rules of `nats.so`, one file per subject.
+
+mod bad_argument;
+mod bad_setting;
+mod connection;
+mod consume;
+mod credentials;
+mod engine;
+mod functions;
+mod kemi;
+mod lifecycle;
+mod lookup;
+mod operations;
+mod outage;
+mod params;
+mod payload;
+mod stuck;
+mod tls;

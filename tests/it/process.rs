@@ -1,0 +1,185 @@
+//! A server started by a test: its log, its whole family of processes, and its end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{require, wait};
+
+/// Carried in the environment by a server and all its descendants, so that they are found again
+/// even where one left the process group or was handed to init.
+const MARK: &str = "SIPBUS_TEST_FAMILY";
+
+static SERIAL: AtomicU32 = AtomicU32::new(0);
+
+/// A running server; stopped and reaped when dropped.
+pub(crate) struct Server {
+    name: &'static str,
+    child: Child,
+    status: Option<ExitStatus>,
+    family: Family,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts `program` with both outputs in `<folder>/<name>.log`.
+    pub(crate) fn spawn(
+        name: &'static str,
+        program: &Path,
+        args: &[String],
+        folder: &Path,
+    ) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let out = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let family = Family::new(name);
+        // With setpriv, a test process that is killed takes its servers along.
+        let mut command = match require::program("setpriv") {
+            Some(setpriv) => {
+                let mut command = Command::new(setpriv);
+                command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.args(args).current_dir(folder).env(MARK, &family.0);
+        command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out);
+        // Kamailio signals its whole group when it stops, which must not be ours.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self {
+            name,
+            child,
+            status: None,
+            family,
+            log,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+
+    /// The exit status, if the process has ended.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().unwrap();
+        }
+        self.status
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let name = self.name;
+        wait::until_some(&format!("{name} ends"), || self.ended())
+    }
+
+    /// Asks the process to end, and waits for it.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        if self.ended().is_none() {
+            self.signal(Signal::TERM);
+        }
+        self.wait()
+    }
+
+    pub(crate) fn family(&self) -> &Family {
+        &self.family
+    }
+
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() || std::env::var_os("SIPBUS_KEEP_LOGS").is_some() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+            eprintln!(
+                "--- log of {} ({} lines)\n{tail}\n---",
+                self.name,
+                lines.len()
+            );
+        }
+        if self.ended().is_none() {
+            self.signal(Signal::CONT);
+            self.signal(Signal::TERM);
+            let begin = std::time::Instant::now();
+            while self.ended().is_none() && begin.elapsed() < Duration::from_secs(15) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        for pid in self.family.members() {
+            send(pid, Signal::KILL);
+        }
+        self.child.wait().ok();
+    }
+}
+
+/// All processes that descend from one start of one server.
+pub(crate) struct Family(String);
+
+impl Family {
+    fn new(name: &str) -> Self {
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Self(format!("{name}-{}-{serial}", std::process::id()))
+    }
+
+    /// The living ones, in no order. Zombies do not count: they hold nothing.
+    pub(crate) fn members(&self) -> Vec<u32> {
+        let wanted = format!("{MARK}={}", self.0).into_bytes();
+        all_pids()
+            .filter(|pid| {
+                fs::read(format!("/proc/{pid}/environ"))
+                    .is_ok_and(|env| env.split(|byte| *byte == 0).any(|each| each == wanted))
+            })
+            .collect()
+    }
+}
+
+/// Whether the process exists and is more than a zombie.
+pub(crate) fn alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(") ")
+            .next()
+            .unwrap_or_default()
+            .starts_with('Z')
+    })
+}
+
+/// The command line of a process, its arguments joined by spaces.
+pub(crate) fn command_line(pid: u32) -> String {
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&raw).replace('\0', " ")
+}
+
+/// Sends a signal; a process that is gone already is none of the sender's business.
+pub(crate) fn send(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).ok();
+}
+
+fn all_pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}

@@ -1,0 +1,108 @@
+//! A nats-server on a port of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::Server;
+use crate::{port, require, wait};
+
+/// A running nats-server; it can be stopped and started again on the same port.
+pub(crate) struct Nats {
+    port: u16,
+    folder: TempDir,
+    server: Option<Server>,
+}
+
+impl Nats {
+    /// A server that asks for nothing.
+    pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// A server with further lines in its configuration.
+    pub(crate) fn with(lines: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("sipbus-nats-")
+            .tempdir()
+            .unwrap();
+        let port = port::free();
+        // The large limits are for the independent subscriber: the server must not cut it off
+        // while a whole backlog is sent to it in one go.
+        let config = format!(
+            "listen: \"127.0.0.1:{port}\"\nmax_pending: 1GB\nwrite_deadline: \"60s\"\n{lines}\n"
+        );
+        std::fs::write(folder.path().join("nats.conf"), config).unwrap();
+        let mut nats = Self {
+            port,
+            folder,
+            server: None,
+        };
+        nats.start_again();
+        nats
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        let program = require::program("nats-server").unwrap();
+        let args = ["-c".into(), "nats.conf".into()];
+        self.server = Some(Server::spawn(
+            "nats-server",
+            &program,
+            &args,
+            self.folder.path(),
+        ));
+        wait::until("nats-server answers", || {
+            let server = self.server.as_mut().unwrap();
+            assert!(
+                server.ended().is_none(),
+                "nats-server ended:\n{}",
+                server.log()
+            );
+            answers(self.port)
+        });
+    }
+
+    /// Stops the server; its port refuses connections from then on.
+    pub(crate) fn stop(&mut self) {
+        self.server.take().expect("a running server").stop();
+    }
+
+    /// Holds the server up: its connections stay, and nothing moves on them.
+    pub(crate) fn freeze(&self) {
+        self.server.as_ref().unwrap().signal(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.server.as_ref().unwrap().signal(Signal::CONT);
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The URL with something before the address: user and password, or a token.
+    pub(crate) fn url_as(&self, who: &str) -> String {
+        format!("nats://{who}@127.0.0.1:{}", self.port)
+    }
+}
+
+/// Whether a server says its INFO on this port.
+fn answers(port: u16) -> bool {
+    let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
+    stream
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .is_ok_and(|_| line.starts_with("INFO "))
+}
