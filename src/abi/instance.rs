@@ -1,0 +1,107 @@
+//! What one Kamailio has: before the forks the settings, after them the region and the doorbells.
+
+use crate::config::{Common, Given, Value};
+use crate::engine_document::Document;
+use crate::module::Counter;
+use crate::shm::lane::Waker;
+use crate::shm::layout::ModulePlan;
+use crate::shm::region::Region;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+
+/// A module whose settings were checked.
+#[derive(Debug)]
+pub(super) struct Module {
+    pub(super) name: &'static str,
+    pub(super) inboxes: usize,
+    pub(super) common: Common,
+    pub(super) counters: &'static [Counter],
+    pub(super) settings: serde_json::Value,
+    /// Titles of the event workers, for reports.
+    pub(super) workers: Vec<String>,
+}
+
+/// The running whole, the same in every process.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) region: &'static Region,
+    pub(super) modules: Vec<Module>,
+    /// By module.
+    pub(super) wakers: Vec<&'static Waker>,
+}
+
+thread_local! {
+    static GIVEN: RefCell<BTreeMap<String, Given>> = const { RefCell::new(BTreeMap::new()) };
+    static CONFIGURED: RefCell<Vec<Module>> = const { RefCell::new(Vec::new()) };
+    static INSTANCE: OnceCell<&'static Instance> = const { OnceCell::new() };
+    static SUPERVISED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes a line of the configuration.
+pub(super) fn give(module: &str, name: &str, value: Value) {
+    GIVEN.with_borrow_mut(|given| given.entry(module.to_owned()).or_default().add(name, value));
+}
+
+/// The lines noted for `module`.
+pub(super) fn given(module: &str) -> Given {
+    GIVEN.with_borrow(|given| given.get(module).cloned().unwrap_or_default())
+}
+
+/// Adds a module to the whole.
+pub(super) fn add(module: Module) {
+    CONFIGURED.with_borrow_mut(|modules| {
+        modules.retain(|other| other.name != module.name);
+        modules.push(module);
+    });
+}
+
+/// True for the first caller.
+pub(super) fn claim_supervisor() -> bool {
+    !SUPERVISED.replace(true)
+}
+
+/// Makes the region. Does nothing when it is there.
+pub(super) fn create(processes: usize) -> io::Result<()> {
+    if get().is_some() {
+        return Ok(());
+    }
+    let modules = CONFIGURED.take();
+    let plans = modules.iter().map(|module| ModulePlan {
+        name: module.name.to_owned(),
+        lane_bytes: module.common.queue_bytes,
+        inbox_bytes: module.common.inbox_bytes,
+        inboxes: module.inboxes,
+    });
+    let document = Document {
+        drain_timeout_ms: modules.iter().map(|m| m.common.drain_timeout_ms).max().unwrap_or(0),
+        modules: modules.iter().map(|m| (m.name.to_owned(), m.settings.clone())).collect(),
+    };
+    let text = serde_json::to_vec(&document).map_err(io::Error::other)?;
+    let region = Region::create(processes, plans.collect(), &text)?;
+    let mut wakers = Vec::new();
+    for _ in &modules {
+        let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
+        wakers.push(waker);
+    }
+    let instance = Box::leak(Box::new(Instance { region, modules, wakers }));
+    INSTANCE.with(|cell| _ = cell.set(instance));
+    Ok(())
+}
+
+/// The whole, once it was created.
+pub(super) fn get() -> Option<&'static Instance> {
+    INSTANCE.with(|cell| cell.get().copied())
+}
+
+impl Instance {
+    /// The index of a module.
+    pub(super) fn index(&self, name: &str) -> Option<usize> {
+        self.modules.iter().position(|module| module.name == name)
+    }
+
+    /// The longest that a stop waits for accepted messages, in milliseconds.
+    pub(super) fn drain_timeout_ms(&self) -> u64 {
+        self.modules.iter().map(|m| m.common.drain_timeout_ms).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,19 @@
+//! The C ABI: what the shims call. `include/sipbus.h` is generated from this folder.
+//!
+//! Functions that a script can call bear the script's name; all others are `sipbus_<noun>_<verb>`.
+//! Each says in which phase of a process's life it may be called and whether it can block. All
+//! belong to the main thread of a Kamailio process: state is kept per thread, so a call from
+//! another thread finds none and fails.
+#![allow(unsafe_code, reason = "one of the three folders that may; see SAFETY.md")]
+
+mod guard;
+mod instance;
+pub mod lifecycle;
+pub mod nats;
+pub mod nats_event;
+pub mod operation;
+mod outbox;
+mod slice;
+mod status;
+
+pub use slice::Slice;

@@ -1,0 +1,31 @@
+//! The outside world: one folder per kind of peer, with the same file names in each. Network
+//! crates are named only here.
+//!
+//! Adding a connector is one folder, one feature and one line in [`CONNECTORS`].
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "nats")]
+pub mod nats;
+
+use crate::link::Link;
+use std::fmt::Debug;
+use std::pin::Pin;
+
+/// How the engine starts a connector.
+#[derive(Debug)]
+pub struct Connector {
+    /// The module's name.
+    pub name: &'static str,
+    /// Runs it until it has drained. Errors are for settings that cannot be read; a lost peer is
+    /// none.
+    pub run: Run,
+}
+
+/// See [`Connector::run`]: the link and the module's settings.
+pub type Run = fn(Link, serde_json::Value) -> Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+/// All connectors of this build.
+pub const CONNECTORS: &[Connector] = &[
+    #[cfg(feature = "nats")]
+    nats::CONNECTOR,
+];

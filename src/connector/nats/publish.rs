@@ -1,0 +1,250 @@
+//! Delivers the lanes' frames.
+//!
+//! Frames are copied from the lanes into one buffer per batch. A PING follows each batch: its PONG
+//! says that the server has read everything before it, and only then the frames are released. So
+//! what a dying server had in its socket is sent again.
+
+use super::presence::Presence;
+use super::protocol::{Info, Op, parse, put_publish};
+use super::session::{self, Failover, Session, connect, shown};
+use crate::frame::nats::Publish;
+use crate::link::{Mark, Outbound, Verdict};
+use crate::nats::settings::Settings;
+use bytes::{Buf, BytesMut};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Bytes of frames that one PING confirms, if there are so many.
+const BATCH_BYTES: usize = 128 * 1024;
+
+/// Why serving a connection ended.
+enum End {
+    /// Everything accepted is delivered, and nothing more is accepted.
+    Drained,
+    Lost(String),
+}
+
+/// Runs until the engine drains and everything is delivered.
+pub(super) async fn run(
+    settings: Rc<Settings>,
+    presence: Rc<Presence>,
+    mut outbound: Outbound,
+    mut drain: watch::Receiver<bool>,
+) {
+    let mut failover = Failover::default();
+    loop {
+        let session = tokio::select! {
+            session = connect(&settings, &presence, &mut failover) => session,
+            () = nothing_left(&mut drain, &mut outbound) => return,
+        };
+        let server = session.server.clone();
+        outbound.rewind();
+        presence.board().message_bytes_max(session.info.max_payload);
+        presence.up(&server);
+        let mut publisher = Publisher::new(session, &settings, &presence, &mut outbound);
+        match publisher.serve(&mut drain).await {
+            End::Drained => return,
+            End::Lost(why) => presence.down(&server, &why),
+        }
+    }
+}
+
+/// Ends when the engine drains and there is nothing to deliver.
+async fn nothing_left(drain: &mut watch::Receiver<bool>, outbound: &mut Outbound) {
+    // A closed channel means that the engine is gone: drain as well.
+    _ = drain.wait_for(|drain| *drain).await;
+    outbound.rewind();
+    if !outbound.is_empty() {
+        std::future::pending::<()>().await;
+    }
+    outbound.close();
+    if !outbound.is_empty() {
+        // Accepted at the last moment.
+        std::future::pending::<()>().await;
+    }
+}
+
+struct Publisher<'a> {
+    session: Session,
+    presence: &'a Presence,
+    outbound: &'a mut Outbound,
+    /// Bytes to write.
+    batch: BytesMut,
+    /// What each PONG to come confirms, oldest first.
+    marks: VecDeque<Mark>,
+    spare: Vec<Mark>,
+    /// The server asks to leave.
+    leaving: bool,
+    interval: Duration,
+    last_heard: Instant,
+}
+
+impl<'a> Publisher<'a> {
+    fn new(
+        session: Session,
+        settings: &Settings,
+        presence: &'a Presence,
+        outbound: &'a mut Outbound,
+    ) -> Self {
+        Self {
+            session,
+            presence,
+            outbound,
+            batch: BytesMut::new(),
+            marks: VecDeque::new(),
+            spare: Vec::new(),
+            leaving: false,
+            interval: Duration::from_millis(settings.ping_interval_ms),
+            last_heard: Instant::now(),
+        }
+    }
+
+    async fn serve(&mut self, drain: &mut watch::Receiver<bool>) -> End {
+        let mut draining = false;
+        let mut test_at = Instant::now() + self.interval;
+        loop {
+            if self.batch.is_empty() {
+                self.fill();
+            }
+            if self.batch.is_empty() && self.marks.is_empty() {
+                if self.leaving {
+                    return End::Lost("it is shutting down (lame duck mode)".to_owned());
+                }
+                if draining {
+                    self.outbound.close();
+                    if self.outbound.is_empty() {
+                        return End::Drained;
+                    }
+                    continue;
+                }
+            }
+            let (writes, idle) = (!self.batch.is_empty(), self.batch.is_empty());
+            let Session { reader, writer, buffer, .. } = &mut self.session;
+            let step = tokio::select! {
+                read = session::read(reader, buffer) => read.map(|()| Step::Read),
+                written = writer.write_buf(&mut self.batch), if writes => match written {
+                    Ok(_) => Ok(Step::Written),
+                    Err(error) => Err(error.to_string()),
+                },
+                () = self.outbound.ready(), if idle && !self.leaving => Ok(Step::Fill),
+                _ = drain.wait_for(|drain| *drain), if !draining => Ok(Step::Drain),
+                () = tokio::time::sleep_until(test_at) => Ok(Step::Test),
+            };
+            let done = match step {
+                Ok(Step::Read) => self.understand(),
+                Ok(Step::Written) if self.batch.is_empty() => self.flush().await,
+                Ok(Step::Written | Step::Fill) => Ok(()),
+                Ok(Step::Drain) => {
+                    draining = true;
+                    self.presence.draining();
+                    Ok(())
+                }
+                Ok(Step::Test) => {
+                    test_at = Instant::now() + self.interval;
+                    self.test()
+                }
+                Err(why) => Err(why),
+            };
+            if let Err(why) = done {
+                return End::Lost(why);
+            }
+        }
+    }
+
+    /// Takes the next batch from the lanes.
+    fn fill(&mut self) {
+        if self.leaving {
+            return;
+        }
+        let Self { batch, session, outbound, .. } = self;
+        let limit = session.info.max_payload;
+        let taken = outbound.take(BATCH_BYTES, |frame| encode(batch, frame, limit));
+        if taken {
+            batch.extend_from_slice(b"PING\r\n");
+            let mut mark = self.spare.pop().unwrap_or_default();
+            outbound.mark(&mut mark);
+            self.marks.push_back(mark);
+        }
+    }
+
+    /// TLS keeps bytes until it is flushed; for TCP this does nothing.
+    async fn flush(&mut self) -> Result<(), String> {
+        self.session.writer.flush().await.map_err(|error| error.to_string())
+    }
+
+    fn understand(&mut self) -> Result<(), String> {
+        self.last_heard = Instant::now();
+        while let Some((op, len)) = parse(&self.session.buffer, 0)? {
+            match op {
+                Op::Pong => {
+                    if let Some(mark) = self.marks.pop_front() {
+                        self.outbound.release(&mark);
+                        self.spare.push(mark);
+                    }
+                }
+                Op::Ping => self.batch.extend_from_slice(b"PONG\r\n"),
+                Op::Info(json) => {
+                    let info: Info = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+                    self.presence.board().message_bytes_max(info.max_payload);
+                    self.leaving |= info.ldm;
+                    self.session.info = info;
+                }
+                Op::Error(why) => {
+                    let why = shown(why);
+                    if why.starts_with("Permissions Violation for Publish")
+                        && let Some(mark) = self.marks.front_mut()
+                    {
+                        mark.reject_one();
+                    }
+                    self.presence.complained(&self.session.server, &why);
+                }
+                Op::Ok | Op::Message(_) | Op::TooLarge(_) => {}
+            }
+            self.session.buffer.advance(len);
+        }
+        Ok(())
+    }
+
+    /// An idle connection is tested; one that stays silent for two intervals is given up.
+    fn test(&mut self) -> Result<(), String> {
+        if self.last_heard.elapsed() >= self.interval * 2 && !self.marks.is_empty() {
+            return Err("it does not answer any more".to_owned());
+        }
+        if self.marks.is_empty() {
+            self.batch.extend_from_slice(b"PING\r\n");
+            self.marks.push_back(Mark::default());
+        }
+        Ok(())
+    }
+}
+
+enum Step {
+    Read,
+    Written,
+    Fill,
+    Drain,
+    Test,
+}
+
+fn encode(batch: &mut BytesMut, frame: &[u8], limit: usize) -> Verdict {
+    let Some(publish) = Publish::parse(frame) else {
+        log::error!("nats: a frame that cannot be read is left out");
+        return Verdict::Rejected;
+    };
+    if publish.payload.len() > limit {
+        // Accepted while the server and its limit were not known.
+        log::error!(
+            "nats: a message of {} bytes for {} is over the server's limit of {limit}: left out",
+            publish.payload.len(),
+            String::from_utf8_lossy(publish.subject),
+        );
+        return Verdict::Rejected;
+    }
+    let before = batch.len();
+    put_publish(batch, &publish);
+    Verdict::Sent(batch.len() - before)
+}

@@ -1,0 +1,233 @@
+//! Connects, logs in, and tries again until it works.
+
+use super::presence::Presence;
+use super::protocol::{Connect, Info, Op, parse};
+use super::tls;
+use crate::nats::settings::Settings;
+use crate::nats::url::Server;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::{Buf, BytesMut};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// First pause between two attempts; the very first attempt has none.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// Bytes a read asks for.
+pub(super) const READ_BYTES: usize = 64 * 1024;
+
+/// A connection that is logged in.
+pub(super) struct Session {
+    pub(super) reader: Box<dyn AsyncRead + Unpin>,
+    pub(super) writer: Box<dyn AsyncWrite + Unpin>,
+    /// Bytes read and not yet understood.
+    pub(super) buffer: BytesMut,
+    pub(super) info: Info,
+    /// The address, for people.
+    pub(super) server: String,
+}
+
+/// Which server comes next.
+#[derive(Debug, Default)]
+pub(super) struct Failover {
+    next: usize,
+    /// Servers of the cluster that a server told us about.
+    discovered: Vec<Server>,
+}
+
+impl Failover {
+    fn next<'a>(&'a mut self, configured: &'a [Server]) -> Option<&'a Server> {
+        let count = configured.len() + self.discovered.len();
+        let index = self.next % count.max(1);
+        self.next = index + 1;
+        configured.get(index).or_else(|| self.discovered.get(index - configured.len()))
+    }
+
+    /// Takes the cluster's servers from what one of them says; they are logged in to like it.
+    fn discover(&mut self, info: &Info, like: &Server, configured: &[Server]) {
+        let addresses = info.connect_urls.iter().filter_map(|url| {
+            let (host, port) = url.rsplit_once(':')?;
+            let host = host.trim_matches(['[', ']']).to_owned();
+            Some(Server { host, port: port.parse().ok()?, ..like.clone() })
+        });
+        let known = |server: &Server| {
+            configured.iter().any(|other| (&other.host, other.port) == (&server.host, server.port))
+        };
+        self.discovered = addresses.filter(|server| !known(server)).take(64).collect();
+    }
+}
+
+/// Connects to the next server that answers, however long it takes. May be dropped at any time.
+pub(super) async fn connect(
+    settings: &Settings,
+    presence: &Presence,
+    failover: &mut Failover,
+) -> Session {
+    let mut pauses = ExponentialBuilder::default()
+        .with_min_delay(PAUSE_MIN)
+        .with_max_delay(Duration::from_millis(settings.reconnect_wait_ms_max))
+        .without_max_times()
+        .with_jitter()
+        .build();
+    let limit = Duration::from_millis(settings.connect_timeout_ms);
+    loop {
+        // A round through all servers, then a pause.
+        for _ in 0..settings.servers.len() + failover.discovered.len() {
+            let Some(server) = failover.next(&settings.servers).cloned() else { continue };
+            let attempt = timeout(limit, attempt(&server, settings));
+            let result = attempt.await.unwrap_or_else(|_| Err("it does not answer".to_owned()));
+            match result {
+                Ok(session) => {
+                    failover.discover(&session.info, &server, &settings.servers);
+                    return session;
+                }
+                Err(why) => presence.failed(&server.to_string(), &why),
+            }
+        }
+        let most = Duration::from_millis(settings.reconnect_wait_ms_max);
+        tokio::time::sleep(pauses.next().unwrap_or(most).min(most)).await;
+    }
+}
+
+async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String> {
+    let address = (server.host.as_str(), server.port);
+    let mut stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    // Batches are written whole; waiting for more would only delay them.
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    let mut buffer = BytesMut::with_capacity(READ_BYTES);
+    let info = expect_info(&mut stream, &mut buffer).await?;
+    let wants_tls = server.tls || settings.tls.always;
+    if info.tls_required && !wants_tls {
+        return Err("it demands TLS: use tls:// or tls = 1".to_owned());
+    }
+    if wants_tls && !info.tls_required && !info.tls_available {
+        return Err("it offers no TLS".to_owned());
+    }
+    let server_name = server.to_string();
+    let mut session = if wants_tls {
+        let stream = tls::secure(stream, &server.host, &settings.tls).await?;
+        let (reader, writer) = tokio::io::split(stream);
+        let (reader, writer) = (Box::new(reader), Box::new(writer));
+        Session { reader, writer, buffer, info, server: server_name }
+    } else {
+        let (reader, writer) = stream.into_split();
+        let (reader, writer) = (Box::new(reader), Box::new(writer));
+        Session { reader, writer, buffer, info, server: server_name }
+    };
+    log_in(&mut session, server, settings, wants_tls).await?;
+    Ok(session)
+}
+
+async fn expect_info(stream: &mut TcpStream, buffer: &mut BytesMut) -> Result<Info, String> {
+    loop {
+        if let Some((op, len)) = parse(buffer, 0)? {
+            let Op::Info(json) = op else { return Err("it does not greet like NATS".to_owned()) };
+            let info = serde_json::from_slice(json).map_err(|error| format!("its INFO: {error}"))?;
+            buffer.advance(len);
+            return Ok(info);
+        }
+        read(stream, buffer).await?;
+    }
+}
+
+async fn log_in(
+    session: &mut Session,
+    server: &Server,
+    settings: &Settings,
+    tls_required: bool,
+) -> Result<(), String> {
+    let credentials = match &settings.credentials_file {
+        Some(file) => Some(Credentials::read(file)?),
+        None => None,
+    };
+    let nonce = session.info.nonce.as_deref().unwrap_or_default();
+    let sig = credentials.as_ref().map(|credentials| credentials.sign(nonce)).transpose()?;
+    let connect = Connect {
+        verbose: false,
+        pedantic: false,
+        tls_required,
+        name: "sipbus",
+        lang: "rust",
+        version: env!("CARGO_PKG_VERSION"),
+        protocol: 1,
+        headers: session.info.headers,
+        no_responders: false,
+        user: server.user.as_deref(),
+        pass: server.password.as_deref(),
+        auth_token: server.token.as_deref(),
+        jwt: credentials.as_ref().map(|credentials| credentials.jwt.as_str()),
+        sig,
+    };
+    let json = serde_json::to_string(&connect).map_err(|error| error.to_string())?;
+    let hello = format!("CONNECT {json}\r\nPING\r\n");
+    write(&mut session.writer, hello.as_bytes()).await?;
+    loop {
+        while let Some((op, len)) = parse(&session.buffer, 0)? {
+            let done = match op {
+                Op::Pong => true,
+                Op::Error(why) => return Err(shown(why)),
+                _ => false,
+            };
+            session.buffer.advance(len);
+            if done {
+                return Ok(());
+            }
+        }
+        read(&mut session.reader, &mut session.buffer).await?;
+    }
+}
+
+/// A server's error text without its quotes.
+pub(super) fn shown(error: &[u8]) -> String {
+    String::from_utf8_lossy(error).trim_matches('\'').to_owned()
+}
+
+/// Reads what there is into `buffer`. May be dropped without losing bytes.
+pub(super) async fn read<R: AsyncRead + Unpin + ?Sized>(
+    reader: &mut R,
+    buffer: &mut BytesMut,
+) -> Result<(), String> {
+    buffer.reserve(READ_BYTES);
+    match reader.read_buf(buffer).await {
+        Ok(0) => Err("it closed the connection".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+pub(super) async fn write<W: AsyncWrite + Unpin + ?Sized>(
+    writer: &mut W,
+    bytes: &[u8],
+) -> Result<(), String> {
+    writer.write_all(bytes).await.map_err(|error| error.to_string())?;
+    writer.flush().await.map_err(|error| error.to_string())
+}
+
+/// A `.creds` file: a user's JWT and the seed of its key.
+struct Credentials {
+    jwt: String,
+    key: nkeys::KeyPair,
+}
+
+impl Credentials {
+    fn read(file: &str) -> Result<Self, String> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        let block = |what: &str| {
+            let after = text.split_once(&format!("BEGIN {what}"))?.1;
+            after.lines().skip(1).map(str::trim).find(|line| !line.is_empty())
+        };
+        let missing = |what: &str| format!("{file}: there is no {what} in it");
+        let jwt = block("NATS USER JWT").ok_or_else(|| missing("NATS USER JWT"))?.to_owned();
+        let seed = block("USER NKEY SEED").ok_or_else(|| missing("USER NKEY SEED"))?;
+        let key = nkeys::KeyPair::from_seed(seed)
+            .map_err(|_| format!("{file}: its USER NKEY SEED cannot be read"))?;
+        Ok(Self { jwt, key })
+    }
+
+    fn sign(&self, nonce: &str) -> Result<String, String> {
+        let signature = self.key.sign(nonce.as_bytes()).map_err(|error| error.to_string())?;
+        Ok(data_encoding::BASE64URL_NOPAD.encode(&signature))
+    }
+}

@@ -1,0 +1,62 @@
+//! The program's arguments: descriptors that the supervisor left open.
+
+use crate::shm::inherit::inherited;
+use crate::supervisor::argument;
+use lexopt::prelude::{Long, ValueExt};
+use std::os::fd::{OwnedFd, RawFd};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Arguments {
+    /// The region.
+    pub region: OwnedFd,
+    /// A stream: a byte or its end means to drain.
+    pub control: OwnedFd,
+    /// A datagram socket for log records.
+    pub log: OwnedFd,
+    /// By module.
+    pub doorbells: Vec<(String, OwnedFd)>,
+}
+
+impl Arguments {
+    /// Reads the program's own.
+    ///
+    /// # Errors
+    /// What is wrong or missing.
+    pub fn from_env() -> Result<Self, String> {
+        let mut parser = lexopt::Parser::from_env();
+        let (mut region, mut control, mut log, mut doorbells) = (None, None, None, Vec::new());
+        while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+            let Long(name) = argument else { return Err(argument.unexpected().to_string()) };
+            let name = name.to_owned();
+            let value = parser.value().and_then(|value| value.string());
+            let value = value.map_err(|error| error.to_string())?;
+            match name.as_str() {
+                argument::REGION => region = Some(take(&name, &value)?),
+                argument::CONTROL => control = Some(take(&name, &value)?),
+                argument::LOG => log = Some(take(&name, &value)?),
+                argument::DOORBELL => {
+                    let (module, fd) =
+                        value.split_once('=').ok_or_else(|| format!("--{name}: no module"))?;
+                    doorbells.push((module.to_owned(), take(&name, fd)?));
+                }
+                _ => return Err(format!("--{name}: there is no such argument")),
+            }
+        }
+        let missing = |name: &str| format!("--{name} is missing");
+        Ok(Self {
+            region: region.ok_or_else(|| missing(argument::REGION))?,
+            control: control.ok_or_else(|| missing(argument::CONTROL))?,
+            log: log.ok_or_else(|| missing(argument::LOG))?,
+            doorbells,
+        })
+    }
+}
+
+fn take(name: &str, number: &str) -> Result<OwnedFd, String> {
+    let fd: RawFd = number.parse().map_err(|_| format!("--{name}={number}: it is no number"))?;
+    if fd < 3 {
+        return Err(format!("--{name}={number}: it is a standard descriptor"));
+    }
+    inherited(fd).map_err(|error| format!("--{name}={number}: {error}"))
+}

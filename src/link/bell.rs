@@ -1,0 +1,25 @@
+//! Turns the doorbell's eventfd into wake-ups of the connector's tasks.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+
+/// Spawns a task that wakes everybody in `notifies` at each ring. Those who are not waiting look
+/// once more than they need to.
+pub(super) fn answer(waker: OwnedFd, notifies: Vec<Rc<Notify>>) -> io::Result<()> {
+    let waker = AsyncFd::with_interest(waker, Interest::READABLE)?;
+    tokio::task::spawn_local(async move {
+        let mut count = [0; 8];
+        while let Ok(mut ready) = waker.readable().await {
+            // Reading resets the eventfd; how often it was rung is of no interest.
+            match ready.try_io(|fd| Ok(rustix::io::read(fd, &mut count)?)) {
+                Ok(Ok(_)) => notifies.iter().for_each(|notify| notify.notify_one()),
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Events on their way to one event worker.
+
+use crate::shm::inbox::InboxEnd;
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+/// The engine's end of an inbox.
+#[derive(Debug)]
+pub struct Inbound {
+    end: InboxEnd,
+    room: Rc<Notify>,
+}
+
+/// The event is larger than the inbox.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooLarge {
+    /// The largest that fits, in bytes.
+    pub event_bytes_max: usize,
+}
+
+impl Inbound {
+    pub(super) fn new(end: InboxEnd, room: Rc<Notify>) -> Self {
+        Self { end, room }
+    }
+
+    /// Puts an event made of `parts` behind the others; [`deliver`](Self::deliver) shows it.
+    /// Waits while the inbox is full. Dropping the future before it is done puts nothing.
+    ///
+    /// # Errors
+    /// [`TooLarge`].
+    pub async fn stage(&mut self, parts: &[&[u8]]) -> Result<(), TooLarge> {
+        if self.end.stage(parts).is_ok() {
+            return Ok(());
+        }
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        if bytes > self.end.event_bytes_max() {
+            return Err(TooLarge { event_bytes_max: self.end.event_bytes_max() });
+        }
+        self.end.deliver();
+        loop {
+            self.end.want_room();
+            if self.end.fits(bytes) {
+                break;
+            }
+            self.room.notified().await;
+        }
+        // It fits, and this is the only producer.
+        self.end.stage(parts).map_err(|_| TooLarge { event_bytes_max: self.end.event_bytes_max() })
+    }
+
+    /// As [`stage`](Self::stage), but gives up at once when the inbox is full: false.
+    pub fn try_stage(&mut self, parts: &[&[u8]]) -> bool {
+        self.end.stage(parts).is_ok()
+    }
+
+    /// Shows what was staged and wakes the worker if it sleeps.
+    pub fn deliver(&mut self) {
+        self.end.deliver();
+    }
+
+    /// The largest event that fits, in bytes.
+    #[must_use]
+    pub fn event_bytes_max(&self) -> usize {
+        self.end.event_bytes_max()
+    }
+
+    /// Adds to a counter of this inbox.
+    pub fn count(&self, slot: usize, n: u64) {
+        self.end.count(slot, n);
+    }
+}

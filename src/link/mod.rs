@@ -1,0 +1,63 @@
+//! What a connector sees of the rest: frames to deliver, inboxes to fill, a board to report on,
+//! and the word to drain. Connectors know nothing of shared memory.
+#![forbid(unsafe_code)]
+
+mod bell;
+mod board;
+mod inbound;
+mod outbound;
+
+pub use board::Board;
+pub use inbound::{Inbound, TooLarge};
+pub use outbound::{Mark, Outbound, Verdict};
+
+use crate::shm::inbox::InboxEnd;
+use crate::shm::lane::LaneEnd;
+use crate::shm::region::Region;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use tokio::sync::{Notify, watch};
+
+/// Everything one connector gets. Lives on the connector's own thread.
+#[derive(Debug)]
+pub struct Link {
+    /// Frames from Kamailio's processes.
+    pub outbound: Outbound,
+    /// One per event worker.
+    pub inbounds: Vec<Inbound>,
+    /// State, for operators.
+    pub board: Rc<Board>,
+    /// Becomes true when the engine is to deliver what was accepted and end.
+    pub drain: watch::Receiver<bool>,
+}
+
+impl Link {
+    /// Links to module `index`, whose doorbell is `waker`. Spawns the task that answers the
+    /// doorbell on the current `LocalSet`.
+    ///
+    /// # Errors
+    /// The system's, or that the region has no such module.
+    pub fn open(
+        region: &'static Region,
+        index: usize,
+        waker: OwnedFd,
+        drain: watch::Receiver<bool>,
+    ) -> io::Result<Self> {
+        let plan = region.plan().modules.get(index);
+        let plan = plan.ok_or_else(|| io::Error::other("the region has no such module"))?;
+        let module = region.module(index);
+        let lanes = (0..region.plan().processes).filter_map(|i| LaneEnd::attach(region, index, i));
+        let notify = Rc::new(Notify::new());
+        let outbound = Outbound::new(lanes.collect(), &module.bell, Rc::clone(&notify));
+        let mut notifies = vec![notify];
+        let mut inbounds = Vec::new();
+        for inbox in (0..plan.inboxes).filter_map(|i| InboxEnd::attach(region, index, i)) {
+            let notify = Rc::new(Notify::new());
+            inbounds.push(Inbound::new(inbox, Rc::clone(&notify)));
+            notifies.push(notify);
+        }
+        bell::answer(waker, notifies)?;
+        Ok(Self { outbound, inbounds, board: Rc::new(Board::new(module)), drain })
+    }
+}

@@ -1,0 +1,173 @@
+//! Frames on their way out: taken in order per lane, released when the peer has them.
+
+use crate::module::taken;
+use crate::shm::doorbell::Doorbell;
+use crate::shm::lane::LaneEnd;
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+/// Frames taken from one lane before it is the next one's turn.
+const TURN_FRAMES: usize = 64;
+
+/// All lanes of a module.
+#[derive(Debug)]
+pub struct Outbound {
+    lanes: Vec<Lane>,
+    bell: &'static Doorbell,
+    notify: Rc<Notify>,
+    /// Whose turn it is.
+    turn: usize,
+}
+
+#[derive(Debug)]
+struct Lane {
+    end: LaneEnd,
+    /// Frames taken since the last mark.
+    sent: u64,
+    rejected: u64,
+    /// Nothing sound can be read from it any more.
+    broken: bool,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes out, in so many bytes.
+    Sent(usize),
+    /// The peer would never take it.
+    Rejected,
+}
+
+/// A point in every lane: everything before it was sent.
+#[derive(Debug, Default)]
+pub struct Mark {
+    lanes: Vec<MarkedLane>,
+}
+
+#[derive(Debug)]
+struct MarkedLane {
+    index: usize,
+    cursor: u64,
+    sent: u64,
+    rejected: u64,
+}
+
+impl Mark {
+    /// Counts one of the frames before this mark as refused by the peer.
+    pub fn reject_one(&mut self) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.sent > 0) {
+            lane.sent -= 1;
+            lane.rejected += 1;
+        }
+    }
+}
+
+impl Outbound {
+    pub(super) fn new(lanes: Vec<LaneEnd>, bell: &'static Doorbell, notify: Rc<Notify>) -> Self {
+        let lanes =
+            lanes.into_iter().map(|end| Lane { end, sent: 0, rejected: 0, broken: false }).collect();
+        bell.awake();
+        Self { lanes, bell, notify, turn: 0 }
+    }
+
+    /// Takes frames, a few from each lane in turn, until `each` has sent `bytes_max` or there are
+    /// no more. True if any was taken.
+    pub fn take(&mut self, bytes_max: usize, mut each: impl FnMut(&[u8]) -> Verdict) -> bool {
+        let (mut bytes, mut taken, mut idle) = (0, false, 0);
+        let count = self.lanes.len();
+        while idle < count && bytes < bytes_max {
+            self.turn = (self.turn + 1) % count;
+            let Some(lane) = self.lanes.get_mut(self.turn) else { break };
+            let sent = lane.turn(bytes_max - bytes, &mut each);
+            bytes += sent.unwrap_or(0);
+            taken |= sent.is_some();
+            idle = if sent.is_some() { 0 } else { idle + 1 };
+        }
+        taken
+    }
+
+    /// Marks everything taken since the last mark.
+    pub fn mark(&mut self, mark: &mut Mark) {
+        mark.lanes.clear();
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            let (sent, rejected) = (lane.sent, lane.rejected);
+            if sent + rejected > 0 {
+                mark.lanes.push(MarkedLane { index, cursor: lane.end.cursor(), sent, rejected });
+                (lane.sent, lane.rejected) = (0, 0);
+            }
+        }
+    }
+
+    /// The peer has everything before `mark`: frees it. Marks are released in their order.
+    pub fn release(&mut self, mark: &Mark) {
+        for marked in &mark.lanes {
+            if let Some(lane) = self.lanes.get_mut(marked.index) {
+                lane.end.count(taken::DELIVERED, marked.sent);
+                lane.end.count(taken::REJECTED, marked.rejected);
+                lane.end.release(marked.cursor);
+            }
+        }
+    }
+
+    /// The peer is gone: everything not released is taken again.
+    pub fn rewind(&mut self) {
+        for lane in &mut self.lanes {
+            lane.end.rewind();
+            (lane.sent, lane.rejected) = (0, 0);
+        }
+    }
+
+    /// True if there is nothing to take.
+    pub fn is_empty(&mut self) -> bool {
+        self.lanes.iter_mut().all(|lane| lane.broken || lane.end.is_empty())
+    }
+
+    /// True if frames wait for their release.
+    #[must_use]
+    pub fn has_unreleased(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.end.has_unreleased())
+    }
+
+    /// Waits until there is something to take. May be dropped and called again at any time.
+    pub async fn ready(&mut self) {
+        while self.is_empty() {
+            // Only the latest announcement counts; rings are told by the eventfd.
+            _ = self.bell.asleep();
+            if self.is_empty() {
+                self.notify.notified().await;
+            }
+            self.bell.awake();
+        }
+    }
+
+    /// Accepts nothing more: submitting processes are told so. What was accepted before can still
+    /// be taken.
+    pub fn close(&mut self) {
+        self.bell.close();
+    }
+}
+
+impl Lane {
+    /// None if there was nothing to take, else the bytes sent.
+    fn turn(&mut self, bytes_max: usize, each: &mut dyn FnMut(&[u8]) -> Verdict) -> Option<usize> {
+        let (mut bytes, mut frames) = (0, 0);
+        while !self.broken && frames < TURN_FRAMES && bytes < bytes_max {
+            match self.end.take() {
+                Ok(Some(frame)) => match each(frame) {
+                    Verdict::Sent(sent) => {
+                        bytes += sent;
+                        self.sent += 1;
+                    }
+                    Verdict::Rejected => self.rejected += 1,
+                },
+                Ok(None) => break,
+                Err(error) => {
+                    log::error!("a lane is broken and left alone from now on: {error}");
+                    self.broken = true;
+                }
+            }
+            frames += 1;
+        }
+        (frames > 0 && !self.broken).then_some(bytes)
+    }
+}

@@ -1,0 +1,11 @@
+//! The atomics of the whole crate, so that loom can stand in for them.
+//!
+//! The switch is a cfg of our own: plain `cfg(loom)` would also change tokio.
+//! Atomics are specified in terms of threads and used here between processes; that holds because
+//! lock-free operations are address-free, which the types below are on every target Kamailio runs on.
+#![allow(clippy::disallowed_types, reason = "the one place that names them")]
+
+#[cfg(sipbus_loom)]
+pub use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(sipbus_loom))]
+pub use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};

@@ -1,0 +1,119 @@
+//! An inbox: how the engine hands events to one event worker.
+//!
+//! A full inbox makes the engine stop reading from its source; nothing is dropped.
+
+use super::counter::add;
+use super::doorbell::{futex_wake, wait_rung};
+use super::lane::Waker;
+use super::layout::InboxHeader;
+use super::region::Region;
+use super::ring::{Consumer, Corrupt, Full, Producer};
+
+/// The engine's end.
+#[derive(Debug)]
+pub struct InboxEnd {
+    producer: Producer,
+    header: &'static InboxHeader,
+}
+
+impl InboxEnd {
+    /// Attaches behind the last event delivered. None if there is no such inbox.
+    #[must_use]
+    pub fn attach(region: &Region, module: usize, inbox: usize) -> Option<Self> {
+        let (header, ring) = region.inbox(module, inbox)?;
+        Some(Self { producer: Producer::attach(ring), header })
+    }
+
+    /// Puts an event made of `parts` behind the others, without showing it yet. Not blocking.
+    ///
+    /// # Errors
+    /// [`Full`], and nothing is written.
+    pub fn stage(&mut self, parts: &[&[u8]]) -> Result<(), Full> {
+        self.producer.stage(parts)
+    }
+
+    /// Shows what was staged and wakes the worker if it sleeps.
+    pub fn deliver(&mut self) {
+        if self.producer.is_dirty() {
+            self.producer.commit();
+            // Workers do not close their doorbell.
+            _ = self.header.bell.ring(futex_wake);
+        }
+    }
+
+    /// Announces that this side waits for room; the worker then wakes the engine at the next
+    /// release. Check [`fits`](Self::fits) afterwards.
+    pub fn want_room(&mut self) {
+        // The engine waits on the eventfd instead, as for its lanes.
+        _ = self.header.room.asleep();
+    }
+
+    /// True if an event of `bytes` fits now.
+    pub fn fits(&mut self, bytes: usize) -> bool {
+        self.producer.fits(bytes)
+    }
+
+    /// The largest event that can ever fit, in bytes.
+    #[must_use]
+    pub fn event_bytes_max(&self) -> usize {
+        self.producer.ring().frame_bytes_max()
+    }
+
+    /// Adds to counter `slot` of the engine for this inbox.
+    pub fn count(&self, slot: usize, n: u64) {
+        add(&self.header.delivered, slot, n);
+    }
+}
+
+/// The event worker's end.
+#[derive(Debug)]
+pub struct Inbox {
+    consumer: Consumer,
+    header: &'static InboxHeader,
+    waker: &'static Waker,
+}
+
+impl Inbox {
+    /// Attaches at the oldest event that was not handled. None if there is no such inbox.
+    #[must_use]
+    pub fn attach(
+        region: &Region,
+        module: usize,
+        inbox: usize,
+        waker: &'static Waker,
+    ) -> Option<Self> {
+        let (header, ring) = region.inbox(module, inbox)?;
+        Some(Self { consumer: Consumer::attach(ring), header, waker })
+    }
+
+    /// Waits for the next event. It stays valid until [`done`](Self::done). Blocks.
+    ///
+    /// # Errors
+    /// [`Corrupt`]: the inbox cannot be read any further.
+    pub fn wait(&mut self) -> Result<&'static [u8], Corrupt> {
+        loop {
+            if let Some(event) = self.consumer.take()? {
+                return Ok(event);
+            }
+            let sleep = self.header.bell.asleep();
+            if self.consumer.is_empty() {
+                wait_rung(&self.header.bell, sleep, None);
+            } else {
+                self.header.bell.awake();
+            }
+        }
+    }
+
+    /// Releases the event taken last.
+    pub fn done(&mut self) {
+        let position = self.consumer.cursor();
+        self.consumer.release(position);
+        // The engine does not close this doorbell.
+        _ = self.header.room.ring(|_| self.waker.wake());
+    }
+
+    /// Adds to counter `slot` of this worker.
+    pub fn count(&self, slot: usize, n: u64) {
+        add(&self.header.handled, slot, n);
+    }
+}

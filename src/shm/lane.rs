@@ -1,0 +1,193 @@
+//! A lane: how one Kamailio process hands frames of one module to the engine.
+//!
+//! The rule for a full lane: while the engine is draining it, the caller waits for room, for a
+//! bounded time. Where nothing was drained since the last such wait, the answer is at once. So a
+//! burst gets back-pressure, and a dead peer costs a worker one short wait, once.
+
+use super::counter::add;
+use super::doorbell::{Doorbell, futex_wake, wait_rung};
+use super::layout::LaneHeader;
+use super::region::Region;
+use super::ring::{Consumer, Corrupt, Producer};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Why a frame was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No room, and the peer takes nothing.
+    Full,
+    /// The frame is over the lane's size.
+    TooLarge,
+    /// The engine is stopping.
+    Closed,
+}
+
+/// What wakes the engine: an eventfd that every process of this Kamailio has.
+#[derive(Debug)]
+pub struct Waker(OwnedFd);
+
+impl Waker {
+    /// Makes one. Not blocking.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new() -> std::io::Result<Self> {
+        let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
+        Ok(Self(rustix::event::eventfd(0, flags)?))
+    }
+
+    /// The descriptor, for the engine to inherit.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// Wakes whoever polls it. Not blocking.
+    pub fn wake(&self) {
+        while rustix::io::write(&self.0, &1_u64.to_ne_bytes()) == Err(Errno::INTR) {}
+    }
+}
+
+/// The producing end, owned by one Kamailio process.
+#[derive(Debug)]
+pub struct Lane {
+    producer: Producer,
+    header: &'static LaneHeader,
+    bell: &'static Doorbell,
+    waker: &'static Waker,
+    wait: Duration,
+    /// Where the consumer stood when a wait for room was in vain.
+    stalled_at: Option<u64>,
+}
+
+impl Lane {
+    /// Attaches to the lane of `process`, which must be the calling one. `wait` bounds each wait
+    /// for room. None if the region has no such lane.
+    #[must_use]
+    pub fn attach(
+        region: &Region,
+        module: usize,
+        process: usize,
+        waker: &'static Waker,
+        wait: Duration,
+    ) -> Option<Self> {
+        let (header, ring) = region.lane(module, process)?;
+        let bell = &region.module(module).bell;
+        let producer = Producer::attach(ring);
+        Some(Self { producer, header, bell, waker, wait, stalled_at: None })
+    }
+
+    /// Hands over one frame made of `parts`. Blocks only by the rule above.
+    ///
+    /// # Errors
+    /// A [`Refusal`], and nothing was handed over. (After [`Refusal::Closed`] the engine may still
+    /// have taken it: the stop overtook the call.)
+    pub fn submit(&mut self, parts: &[&[u8]]) -> Result<(), Refusal> {
+        if self.producer.stage(parts).is_err() {
+            let bytes = parts.iter().map(|part| part.len()).sum();
+            self.wait_for_room(bytes)?;
+            self.producer.stage(parts).map_err(|_| Refusal::Full)?;
+        }
+        self.producer.commit();
+        self.bell.ring(|_| self.waker.wake()).map_err(|_| Refusal::Closed)
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if bytes > self.producer.ring().frame_bytes_max() {
+            return Err(Refusal::TooLarge);
+        }
+        if self.bell.is_closed() {
+            return Err(Refusal::Closed);
+        }
+        if self.stalled_at == Some(self.producer.released()) {
+            return Err(Refusal::Full);
+        }
+        let deadline = Instant::now() + self.wait;
+        loop {
+            let sleep = self.header.room.asleep();
+            if self.producer.fits(bytes) {
+                self.header.room.awake();
+                self.stalled_at = None;
+                return Ok(());
+            }
+            if !wait_rung(&self.header.room, sleep, Some(deadline)) {
+                self.header.room.awake();
+                self.stalled_at = Some(self.producer.released());
+                // A release may have come between the time-out and here.
+                return if self.producer.fits(bytes) { Ok(()) } else { Err(Refusal::Full) };
+            }
+        }
+    }
+
+    /// Adds to counter `slot` of this process.
+    pub fn count(&self, slot: usize, n: u64) {
+        add(&self.header.submitted, slot, n);
+    }
+
+    /// The largest frame the lane can take, in bytes.
+    #[must_use]
+    pub fn frame_bytes_max(&self) -> usize {
+        self.producer.ring().frame_bytes_max()
+    }
+}
+
+/// The consuming end, owned by the engine.
+#[derive(Debug)]
+pub struct LaneEnd {
+    consumer: Consumer,
+    header: &'static LaneHeader,
+}
+
+impl LaneEnd {
+    /// Attaches at the oldest frame that was not released. None if there is no such lane.
+    #[must_use]
+    pub fn attach(region: &Region, module: usize, process: usize) -> Option<Self> {
+        let (header, ring) = region.lane(module, process)?;
+        Some(Self { consumer: Consumer::attach(ring), header })
+    }
+
+    /// Takes the next frame; it stays valid until released.
+    ///
+    /// # Errors
+    /// [`Corrupt`]: nothing more can be taken from this lane.
+    pub fn take(&mut self) -> Result<Option<&'static [u8]>, Corrupt> {
+        self.consumer.take()
+    }
+
+    /// True if there is nothing to take.
+    pub fn is_empty(&mut self) -> bool {
+        self.consumer.is_empty()
+    }
+
+    /// The position behind the last frame taken.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        self.consumer.cursor()
+    }
+
+    /// Frees every frame before `position`: the peer has them.
+    pub fn release(&mut self, position: u64) {
+        self.consumer.release(position);
+        // Closed is a word for the data bell only.
+        _ = self.header.room.ring(futex_wake);
+    }
+
+    /// True if frames were taken and not released.
+    #[must_use]
+    pub fn has_unreleased(&self) -> bool {
+        self.consumer.has_unreleased()
+    }
+
+    /// Goes back to the oldest frame that was not released.
+    pub fn rewind(&mut self) {
+        self.consumer.rewind();
+    }
+
+    /// Adds to counter `slot` of the engine for this lane.
+    pub fn count(&self, slot: usize, n: u64) {
+        add(&self.header.taken, slot, n);
+    }
+}

@@ -1,0 +1,277 @@
+//! What lies where in the region.
+//!
+//! ```text
+//!  Head | Module x modules | LaneHeader x modules x processes | InboxHeader x inboxes | settings
+//!  (page) lane bytes x modules x processes                      (each mapped twice, see store.rs)
+//!  (page) inbox bytes x inboxes                                 (each mapped twice)
+//! ```
+//!
+//! The layout follows from the plan alone, which the head holds, so that every process computes
+//! the same.
+
+use super::counter::Counter;
+use super::doorbell::Doorbell;
+use super::ring::Position;
+use super::text::Text;
+
+/// The size rings are rounded to: the largest page Kamailio's platforms map by default.
+pub const PAGE_BYTES: usize = 65536;
+
+/// The largest number of modules one region serves.
+pub const MODULES_MAX: usize = 8;
+
+/// Counters per lane and side, per inbox and side, and per module.
+pub const COUNTERS: usize = 16;
+
+/// What may lie in the region.
+///
+/// # Safety
+/// The type is `#[repr(C)]`; every bit pattern, all zeroes first, is a valid value; it has no
+/// pointer, no reference, no handle of a process and no destructor; all of it may be shared
+/// between processes, so each field is an atomic or made of such.
+pub unsafe trait Shared {}
+
+/// The beginning of the region.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Head {
+    /// [`MAGIC`], written last.
+    pub magic: Counter,
+    /// Kamailio's process table size.
+    pub processes: Counter,
+    /// Modules in use.
+    pub modules: Counter,
+    /// Bytes of the settings document.
+    pub settings_bytes: Counter,
+    /// The engine as its supervisor sees it.
+    pub engine: Engine,
+}
+
+/// "sipbus" and the layout's version.
+pub const MAGIC: u64 = u64::from_be_bytes(*b"sipbus\x00\x01");
+
+/// Facts about the engine. Written by the supervisor.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Engine {
+    /// Process id, 0 when there is none.
+    pub pid: Counter,
+    /// When it was started, in seconds since 1970.
+    pub started_at: Counter,
+    /// How often it was started again.
+    pub restarts: Counter,
+    /// Log records that found the pipe full. Written by the engine.
+    pub log_dropped: Counter,
+}
+
+/// One module's own part.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct Module {
+    /// Rung by Kamailio's processes when a lane has frames or an inbox has room.
+    pub bell: Doorbell,
+    /// The module's name.
+    pub name: Text<32>,
+    /// Bytes of each lane, of each inbox, and how many inboxes.
+    pub lane_bytes: Counter,
+    /// See `lane_bytes`.
+    pub inbox_bytes: Counter,
+    /// See `lane_bytes`.
+    pub inboxes: Counter,
+    /// The connector's state, see `link::State`. Written by the engine, like all below.
+    pub state: Counter,
+    /// Since when, in seconds since 1970.
+    pub since: Counter,
+    /// The state that the connection events told last.
+    pub announced: Counter,
+    /// The largest message the peer takes, in bytes; 0 as long as it is unknown.
+    pub message_bytes_max: Counter,
+    /// The peer's address.
+    pub server: Text<256>,
+    /// What went wrong last.
+    pub error: Text<512>,
+    /// The connector's own counters.
+    pub counters: [Counter; COUNTERS],
+}
+
+/// One lane's shared words.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct LaneHeader {
+    /// Written by the Kamailio process.
+    pub tail: Position,
+    /// Written by the engine.
+    pub head: Position,
+    /// Rung by the engine when there is room again.
+    pub room: Doorbell,
+    /// Counters of the Kamailio process.
+    pub submitted: [Counter; COUNTERS],
+    /// Counters of the engine.
+    pub taken: [Counter; COUNTERS],
+}
+
+/// One inbox's shared words.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct InboxHeader {
+    /// Written by the engine.
+    pub tail: Position,
+    /// Written by the event worker.
+    pub head: Position,
+    /// Rung by the engine when there are events.
+    pub bell: Doorbell,
+    /// Rung by the event worker when there is room again.
+    pub room: Doorbell,
+    /// Counters of the engine.
+    pub delivered: [Counter; COUNTERS],
+    /// Counters of the event worker.
+    pub handled: [Counter; COUNTERS],
+}
+
+// SAFETY: repr(C), atomics only, valid when zeroed.
+unsafe impl Shared for Head {}
+// SAFETY: as above.
+unsafe impl Shared for Module {}
+// SAFETY: as above.
+unsafe impl Shared for LaneHeader {}
+// SAFETY: as above.
+unsafe impl Shared for InboxHeader {}
+
+const _: () = assert!(size_of::<Head>() == 64);
+const _: () = assert!(size_of::<LaneHeader>() == 5 * 128);
+const _: () = assert!(size_of::<InboxHeader>() == 6 * 128);
+const _: () = assert!(size_of::<Module>().is_multiple_of(128));
+
+/// What one module asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModulePlan {
+    /// The module's name.
+    pub name: String,
+    /// Bytes of each process's lane.
+    pub lane_bytes: usize,
+    /// Bytes of each event worker's inbox.
+    pub inbox_bytes: usize,
+    /// Event workers.
+    pub inboxes: usize,
+}
+
+/// What the region is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Kamailio's process table size.
+    pub processes: usize,
+    /// The modules, in the order of their indexes.
+    pub modules: Vec<ModulePlan>,
+    /// Bytes of the settings document.
+    pub settings_bytes: usize,
+}
+
+/// A ring's place: in the file and in the address range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingPlace {
+    /// Offset in the memfd.
+    pub file: usize,
+    /// Offset in the mapped range, of the first of the two mappings.
+    pub mapped: usize,
+    /// Bytes, a power of two.
+    pub bytes: usize,
+}
+
+/// Offsets that follow from a plan.
+#[derive(Debug)]
+pub struct Layout {
+    lanes: usize,
+    inboxes: usize,
+    settings: usize,
+    /// Bytes in front of the rings, whole pages.
+    pub head_bytes: usize,
+    /// By module: the lanes of all processes, then the inboxes.
+    rings: Vec<Vec<RingPlace>>,
+    /// Size of the memfd.
+    pub file_bytes: usize,
+    /// Size of the mapped range.
+    pub mapped_bytes: usize,
+    processes: usize,
+    inboxes_before: Vec<usize>,
+}
+
+/// Rounds a ring's size up to what can be mapped: a power of two, at least a page.
+#[must_use]
+pub fn ring_bytes(wanted: usize) -> usize {
+    wanted.max(PAGE_BYTES).checked_next_power_of_two().unwrap_or(1 << 63)
+}
+
+impl Layout {
+    /// Computes the layout of `plan`.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let modules = size_of::<Head>().next_multiple_of(128);
+        let lanes = modules + plan.modules.len() * size_of::<Module>();
+        let inboxes = lanes + plan.modules.len() * plan.processes * size_of::<LaneHeader>();
+        let inbox_count: usize = plan.modules.iter().map(|module| module.inboxes).sum();
+        let settings = inboxes + inbox_count * size_of::<InboxHeader>();
+        let head_bytes = (settings + plan.settings_bytes).next_multiple_of(PAGE_BYTES);
+        let (mut file, mut mapped, mut before) = (head_bytes, head_bytes, 0);
+        let (mut rings, mut inboxes_before) = (Vec::new(), Vec::new());
+        for module in &plan.modules {
+            let lane = std::iter::repeat_n(ring_bytes(module.lane_bytes), plan.processes);
+            let inbox = std::iter::repeat_n(ring_bytes(module.inbox_bytes), module.inboxes);
+            rings.push(
+                lane.chain(inbox)
+                    .map(|bytes| {
+                        let place = RingPlace { file, mapped, bytes };
+                        file += bytes;
+                        mapped += 2 * bytes;
+                        place
+                    })
+                    .collect(),
+            );
+            inboxes_before.push(before);
+            before += module.inboxes;
+        }
+        Self {
+            lanes,
+            inboxes,
+            settings,
+            head_bytes,
+            rings,
+            file_bytes: file,
+            mapped_bytes: mapped,
+            processes: plan.processes,
+            inboxes_before,
+        }
+    }
+
+    /// Offset of module `index`.
+    #[must_use]
+    pub fn module(&self, index: usize) -> usize {
+        size_of::<Head>().next_multiple_of(128) + index * size_of::<Module>()
+    }
+
+    /// Offset of a lane's header, and its ring.
+    #[must_use]
+    pub fn lane(&self, module: usize, process: usize) -> Option<(usize, RingPlace)> {
+        let lane = module * self.processes + process;
+        let place = self.rings.get(module)?.get(process).filter(|_| process < self.processes)?;
+        Some((self.lanes + lane * size_of::<LaneHeader>(), *place))
+    }
+
+    /// Offset of an inbox's header, and its ring.
+    #[must_use]
+    pub fn inbox(&self, module: usize, inbox: usize) -> Option<(usize, RingPlace)> {
+        let place = self.rings.get(module)?.get(self.processes + inbox)?;
+        let index = self.inboxes_before.get(module)? + inbox;
+        Some((self.inboxes + index * size_of::<InboxHeader>(), *place))
+    }
+
+    /// Offset of the settings document.
+    #[must_use]
+    pub fn settings(&self) -> usize {
+        self.settings
+    }
+
+    /// Every ring.
+    pub fn rings(&self) -> impl Iterator<Item = RingPlace> + '_ {
+        self.rings.iter().flatten().copied()
+    }
+}

@@ -1,0 +1,27 @@
+//! The shared memory region: what the processes of one Kamailio and its engine have in common.
+//!
+//! One memfd, mapped by all of them, readable by nobody else and gone with its last process.
+//! Offsets, never pointers; everything in it is valid when zeroed and has no destructor; every
+//! length read from it is checked.
+#![allow(unsafe_code, reason = "one of the three folders that may; see SAFETY.md")]
+
+pub mod doorbell;
+pub mod ring;
+pub mod store;
+
+#[cfg(not(sipbus_loom))]
+pub mod counter;
+#[cfg(not(sipbus_loom))]
+pub mod inbox;
+#[cfg(not(sipbus_loom))]
+pub mod inherit;
+#[cfg(not(sipbus_loom))]
+pub mod lane;
+#[cfg(not(sipbus_loom))]
+pub mod layout;
+#[cfg(not(sipbus_loom))]
+mod map;
+#[cfg(not(sipbus_loom))]
+pub mod region;
+#[cfg(not(sipbus_loom))]
+pub mod text;

@@ -1,0 +1,100 @@
+//! One run of the engine's program.
+
+use super::{LOG_RECORD_BYTES_MAX, Supervised, argument, engine_path};
+use crate::host::{Level, log};
+use crate::shm::inherit::leave_only;
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::PidfdFlags;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+/// A running engine.
+#[derive(Debug)]
+pub(super) struct Engine {
+    child: Child,
+    pidfd: OwnedFd,
+    control: UnixStream,
+    records: UnixDatagram,
+}
+
+impl Engine {
+    /// Starts it.
+    pub(super) fn start(supervised: &Supervised<'_>) -> io::Result<Self> {
+        let (control, its_control) = UnixStream::pair()?;
+        let (records, its_records) = UnixDatagram::pair()?;
+        records.set_nonblocking(true)?;
+        let region = supervised.region.fd();
+        let mut kept = vec![region, its_control.as_fd(), its_records.as_fd()];
+        let mut command = Command::new(engine_path()?);
+        let number = |fd: BorrowedFd<'_>| fd.as_raw_fd().to_string();
+        command
+            .arg(format!("--{}={}", argument::REGION, number(region)))
+            .arg(format!("--{}={}", argument::CONTROL, number(its_control.as_fd())))
+            .arg(format!("--{}={}", argument::LOG, number(its_records.as_fd())));
+        for (module, doorbell) in &supervised.doorbells {
+            command.arg(format!("--{}={module}={}", argument::DOORBELL, number(*doorbell)));
+            kept.push(*doorbell);
+        }
+        leave_only(&kept)?;
+        // The engine's environment is empty but for what its libraries are asked to do by users.
+        // A process group of its own keeps a terminal's Ctrl-C away from it.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).env_clear().process_group(0);
+        for name in ["TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        let child = command.spawn()?;
+        let pid = rustix::process::Pid::from_child(&child);
+        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+        Ok(Self { child, pidfd, control, records })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to drain and end.
+    pub(super) fn stop(&mut self) {
+        if let Err(error) = self.control.write_all(b"D") {
+            log(Level::Debug, &format!("the engine cannot be told to stop: {error}"));
+        }
+    }
+
+    /// What to poll: its end, its log.
+    pub(super) fn poll_fds(&self) -> [PollFd<'_>; 2] {
+        [
+            PollFd::new(&self.pidfd, PollFlags::IN),
+            PollFd::new(&self.records, PollFlags::IN),
+        ]
+    }
+
+    /// Prints what it logged.
+    pub(super) fn relay_log(&self) {
+        let mut record = [0; LOG_RECORD_BYTES_MAX];
+        while let Ok(len) = self.records.recv(&mut record) {
+            let Some((level, text)) = record.get(..len).and_then(<[u8]>::split_first) else {
+                continue;
+            };
+            let level = Level::from_number(i32::from(level.cast_signed()));
+            log(level, &String::from_utf8_lossy(text));
+        }
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) {
+        if let Err(error) = self.child.kill() {
+            log(Level::Error, &format!("the engine cannot be killed: {error}"));
+        }
+    }
+
+    /// Collects it after its end; says how it ended.
+    pub(super) fn reap(mut self) -> io::Result<std::process::ExitStatus> {
+        let status = self.child.wait()?;
+        self.relay_log();
+        Ok(status)
+    }
+}

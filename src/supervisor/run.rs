@@ -1,0 +1,188 @@
+//! The supervisor's loop.
+
+use super::process::Engine;
+use crate::host::{Level, log};
+use crate::shm::region::Region;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::PidfdFlags;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Pause before the second restart in a row; doubles up to [`PAUSE_MAX`]. The first is at once.
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A run this long counts as a good one.
+const GOOD_RUN: Duration = Duration::from_secs(10);
+/// How much longer than its own deadline a draining engine may take before it is killed.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+
+/// What the supervisor hands to each engine.
+#[derive(Debug)]
+pub struct Supervised<'a> {
+    /// The region.
+    pub region: &'static Region,
+    /// By module name.
+    pub doorbells: Vec<(&'a str, BorrowedFd<'a>)>,
+    /// How long the drain at the end may take.
+    pub drain_timeout_ms: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Woken {
+    Stop,
+    EngineDied,
+    Other,
+}
+
+/// Keeps the engine running until `signals` becomes readable or the parent process ends; then
+/// drains it. Blocks until then.
+///
+/// # Errors
+/// If the parent cannot be watched or polling fails.
+pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
+    let parent = watch_parent()?;
+    let mut failures = 0;
+    let mut first = true;
+    loop {
+        let started = Instant::now();
+        let outcome = match Engine::start(supervised) {
+            Ok(engine) => watch(supervised, engine, signals, parent.as_ref(), first)?,
+            Err(error) => {
+                log(Level::Error, &format!("the engine does not start: {error}"));
+                Woken::EngineDied
+            }
+        };
+        first = false;
+        if outcome == Woken::Stop {
+            return Ok(());
+        }
+        failures = if started.elapsed() >= GOOD_RUN { 0 } else { failures + 1 };
+        if failures > 1 {
+            let pause = PAUSE.saturating_mul(1 << (failures - 2).min(8)).min(PAUSE_MAX);
+            if wait(signals, parent.as_ref(), None, Some(pause))? == Woken::Stop {
+                return drain_with_new_engine(supervised);
+            }
+        }
+    }
+}
+
+/// Runs one engine to its end.
+fn watch(
+    supervised: &Supervised<'_>,
+    engine: Engine,
+    signals: &OwnedFd,
+    parent: Option<&OwnedFd>,
+    first: bool,
+) -> io::Result<Woken> {
+    let words = &supervised.region.head().engine;
+    words.started_at.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs()));
+    if !first {
+        words.restarts.add(1);
+    }
+    words.pid.set(u64::from(engine.pid()));
+    log(Level::Info, &format!("the engine runs as process {}", engine.pid()));
+    loop {
+        match wait(signals, parent, Some(&engine), None)? {
+            Woken::Other => {}
+            Woken::Stop => {
+                drain(supervised, engine)?;
+                return Ok(Woken::Stop);
+            }
+            Woken::EngineDied => {
+                words.pid.set(0);
+                let status = engine.reap()?;
+                log(Level::Error, &format!("the engine died ({status}), starting it again"));
+                return Ok(Woken::EngineDied);
+            }
+        }
+    }
+}
+
+/// Lets the engine deliver what was accepted, up to its deadline. One that dies meanwhile is
+/// followed by another.
+fn drain(supervised: &Supervised<'_>, mut engine: Engine) -> io::Result<()> {
+    let limit = Duration::from_millis(supervised.drain_timeout_ms) + KILL_GRACE;
+    let deadline = Instant::now() + limit;
+    while !drain_with(supervised, engine, deadline)? && Instant::now() < deadline {
+        engine = Engine::start(supervised)?;
+    }
+    Ok(())
+}
+
+/// True if the engine ended because it was done or out of time.
+fn drain_with(
+    supervised: &Supervised<'_>,
+    mut engine: Engine,
+    deadline: Instant,
+) -> io::Result<bool> {
+    supervised.region.head().engine.pid.set(u64::from(engine.pid()));
+    engine.stop();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            log(Level::Error, "the engine did not end in time, killing it");
+            engine.kill();
+        }
+        let mut fds = engine.poll_fds();
+        poll_for(&mut fds, (!left.is_zero()).then_some(left))?;
+        let died = !fds[0].revents().is_empty();
+        engine.relay_log();
+        if died {
+            break;
+        }
+    }
+    supervised.region.head().engine.pid.set(0);
+    let status = engine.reap()?;
+    if status.code().is_none() {
+        log(Level::Error, &format!("the engine died while draining ({status})"));
+    }
+    Ok(status.code().is_some())
+}
+
+/// Told to stop while no engine was running: what was accepted still has to be delivered.
+fn drain_with_new_engine(supervised: &Supervised<'_>) -> io::Result<()> {
+    drain(supervised, Engine::start(supervised)?)
+}
+
+fn wait(
+    signals: &OwnedFd,
+    parent: Option<&OwnedFd>,
+    engine: Option<&Engine>,
+    limit: Option<Duration>,
+) -> io::Result<Woken> {
+    let mut fds = vec![PollFd::new(signals, PollFlags::IN)];
+    fds.extend(parent.map(|parent| PollFd::new(parent, PollFlags::IN)));
+    let stops = fds.len();
+    fds.extend(engine.into_iter().flat_map(Engine::poll_fds));
+    poll_for(&mut fds, limit)?;
+    let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+    if let Some(engine) = engine {
+        engine.relay_log();
+    }
+    let (stop, engine_ready) = ready.split_at(stops);
+    Ok(if stop.contains(&true) {
+        Woken::Stop
+    } else if engine_ready.first() == Some(&true) {
+        Woken::EngineDied
+    } else {
+        Woken::Other
+    })
+}
+
+fn poll_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
+    let limit = limit.and_then(|limit| limit.try_into().ok());
+    match poll(fds, limit.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Kamailio's main process: when it is killed, nobody sends SIGTERM any more.
+fn watch_parent() -> io::Result<Option<OwnedFd>> {
+    match rustix::process::getppid() {
+        Some(parent) => Ok(Some(rustix::process::pidfd_open(parent, PidfdFlags::empty())?)),
+        None => Ok(None),
+    }
+}
