@@ -7,8 +7,8 @@
 # KAMAILIO_SRC=/path/to/kamailio builds against that source tree instead of the installed version's.
 
 SHELL := /bin/bash
-# Where rustup puts cargo, for shells that have not been told.
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# Where rustup puts cargo, and Debian the servers: not every user's shell looks there.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 # make sets CC to cc by itself; the shims' default is gcc, as Kamailio's own is.
 ifeq ($(origin CC),default)
 CC := gcc
