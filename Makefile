@@ -40,7 +40,9 @@ need:
 	@$(build)/need
 
 rust: need
-	@cargo build --release --locked --target-dir target
+	@# Two builds: what only the engine needs must not come into a SIP worker's address space.
+	@cargo build --release --locked --target-dir target --bin sipbus-engine
+	@cargo build --release --locked --target-dir target --lib --no-default-features
 	@mkdir -p $(built)
 	@# Replaced in one step and only when changed: a running Kamailio has the old ones mapped.
 	@for file in libsipbus.so sipbus-engine; do \

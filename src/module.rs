@@ -118,24 +118,37 @@ impl Counter {
     /// Its value now, for module `index` of `region`.
     #[must_use]
     pub fn value(&self, region: &Region, index: usize) -> u64 {
-        self.places.iter().map(|place| sum(region, index, *place)).fold(0, u64::wrapping_add)
+        self.places
+            .iter()
+            .map(|place| sum(region, index, *place))
+            .fold(0, u64::wrapping_add)
     }
 }
 
 fn sum(region: &Region, module: usize, place: Place) -> u64 {
     let lanes = || (0..region.plan().processes).filter_map(|i| region.lane(module, i));
     let inboxes = || {
-        let count = region.plan().modules.get(module).map_or(0, |plan| plan.inboxes);
+        let count = region
+            .plan()
+            .modules
+            .get(module)
+            .map_or(0, |plan| plan.inboxes);
         (0..count).filter_map(|i| region.inbox(module, i))
     };
     let value = |counter: Option<&'static crate::shm::counter::Counter>| {
         counter.map_or(0, crate::shm::counter::Counter::value)
     };
     match place {
-        Place::Submitted(slot) => lanes().map(|(lane, _)| value(lane.submitted.get(slot))).sum(),
+        Place::Submitted(slot) => lanes()
+            .map(|(lane, _)| value(lane.submitted.get(slot)))
+            .sum(),
         Place::Taken(slot) => lanes().map(|(lane, _)| value(lane.taken.get(slot))).sum(),
-        Place::Arrived(slot) => inboxes().map(|(inbox, _)| value(inbox.delivered.get(slot))).sum(),
-        Place::Handled(slot) => inboxes().map(|(inbox, _)| value(inbox.handled.get(slot))).sum(),
+        Place::Arrived(slot) => inboxes()
+            .map(|(inbox, _)| value(inbox.delivered.get(slot)))
+            .sum(),
+        Place::Handled(slot) => inboxes()
+            .map(|(inbox, _)| value(inbox.handled.get(slot)))
+            .sum(),
         Place::Connector(slot) => value(region.module(module).counters.get(slot)),
     }
 }

@@ -74,8 +74,15 @@ pub(super) fn create(processes: usize) -> io::Result<()> {
         inboxes: module.inboxes,
     });
     let document = Document {
-        drain_timeout_ms: modules.iter().map(|m| m.common.drain_timeout_ms).max().unwrap_or(0),
-        modules: modules.iter().map(|m| (m.name.to_owned(), m.settings.clone())).collect(),
+        drain_timeout_ms: modules
+            .iter()
+            .map(|m| m.common.drain_timeout_ms)
+            .max()
+            .unwrap_or(0),
+        modules: modules
+            .iter()
+            .map(|m| (m.name.to_owned(), m.settings.clone()))
+            .collect(),
     };
     let text = serde_json::to_vec(&document).map_err(io::Error::other)?;
     let region = Region::create(processes, plans.collect(), &text)?;
@@ -84,7 +91,11 @@ pub(super) fn create(processes: usize) -> io::Result<()> {
         let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
         wakers.push(waker);
     }
-    let instance = Box::leak(Box::new(Instance { region, modules, wakers }));
+    let instance = Box::leak(Box::new(Instance {
+        region,
+        modules,
+        wakers,
+    }));
     INSTANCE.with(|cell| _ = cell.set(instance));
     Ok(())
 }
@@ -102,6 +113,10 @@ impl Instance {
 
     /// The longest that a stop waits for accepted messages, in milliseconds.
     pub(super) fn drain_timeout_ms(&self) -> u64 {
-        self.modules.iter().map(|m| m.common.drain_timeout_ms).max().unwrap_or(0)
+        self.modules
+            .iter()
+            .map(|m| m.common.drain_timeout_ms)
+            .max()
+            .unwrap_or(0)
     }
 }

@@ -51,7 +51,9 @@ pub extern "C" fn sipbus_setting_number(module: *const c_char, name: *const c_ch
 /// Phase: mod_init. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_supervisor_claim() -> c_int {
-    guard("sipbus_supervisor_claim", 0, || c_int::from(claim_supervisor()))
+    guard("sipbus_supervisor_claim", 0, || {
+        c_int::from(claim_supervisor())
+    })
 }
 
 /// Makes the shared region for a process table of `processes`, and checks that the engine is there.
@@ -77,18 +79,27 @@ pub extern "C" fn sipbus_create(processes: u32) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_supervise(signal_fd: c_int) -> c_int {
     guard("sipbus_supervise", 1, || {
-        let Some(instance) = instance::get() else { return 1 };
-        let Ok(signals) = crate::shm::inherit::inherited(signal_fd) else { return 1 };
+        let Some(instance) = instance::get() else {
+            return 1;
+        };
+        let Ok(signals) = crate::shm::inherit::inherited(signal_fd) else {
+            return 1;
+        };
         let doorbells = instance.modules.iter().zip(&instance.wakers);
         let supervised = Supervised {
             region: instance.region,
-            doorbells: doorbells.map(|(module, waker)| (module.name, waker.fd())).collect(),
+            doorbells: doorbells
+                .map(|(module, waker)| (module.name, waker.fd()))
+                .collect(),
             drain_timeout_ms: instance.drain_timeout_ms(),
         };
         match supervisor::run(&supervised, &signals) {
             Ok(()) => 0,
             Err(error) => {
-                log(Level::Error, &format!("the supervisor of the engine gives up: {error}"));
+                log(
+                    Level::Error,
+                    &format!("the supervisor of the engine gives up: {error}"),
+                );
                 1
             }
         }

@@ -4,7 +4,10 @@
 //! Each says in which phase of a process's life it may be called and whether it can block. All
 //! belong to the main thread of a Kamailio process: state is kept per thread, so a call from
 //! another thread finds none and fails.
-#![allow(unsafe_code, reason = "one of the three folders that may; see SAFETY.md")]
+#![allow(
+    unsafe_code,
+    reason = "one of the three folders that may; see SAFETY.md"
+)]
 
 mod guard;
 mod instance;

@@ -41,10 +41,18 @@ pub extern "C" fn sipbus_nats_configure(connection_events: c_int) -> c_int {
                 return -1;
             }
         };
-        let Ok(document) = serde_json::to_value(&settings) else { return -1 };
-        log_routes(&settings, given.iter().any(|(name, _)| name == "event_callback"));
-        let mut workers: Vec<String> =
-            settings.subscriptions.iter().map(|s| format!("{}:{}", s.subject, s.queue)).collect();
+        let Ok(document) = serde_json::to_value(&settings) else {
+            return -1;
+        };
+        log_routes(
+            &settings,
+            given.iter().any(|(name, _)| name == "event_callback"),
+        );
+        let mut workers: Vec<String> = settings
+            .subscriptions
+            .iter()
+            .map(|s| format!("{}:{}", s.subject, s.queue))
+            .collect();
         if settings.connection_events {
             workers.push("connection events".to_owned());
         }
@@ -70,9 +78,15 @@ fn log_routes(settings: &Settings, has_callback: bool) {
         let serving = route::serving(pattern.as_bytes(), &routes);
         if !serving.is_empty() {
             let list = serving.join("], event_route[");
-            log(Level::Info, &format!("{NAME}: {shown} is served by event_route[{list}]"));
+            log(
+                Level::Info,
+                &format!("{NAME}: {shown} is served by event_route[{list}]"),
+            );
         } else if has_callback {
-            log(Level::Info, &format!("{NAME}: {shown} is served by the event_callback"));
+            log(
+                Level::Info,
+                &format!("{NAME}: {shown} is served by the event_callback"),
+            );
         } else {
             let own = route::mapped(pattern.as_bytes());
             log(
@@ -90,7 +104,9 @@ fn log_routes(settings: &Settings, has_callback: bool) {
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_nats_worker_title(worker: u32) -> *const c_char {
     guard("sipbus_nats_worker_title", std::ptr::null(), || {
-        let Some(settings) = settings() else { return std::ptr::null() };
+        let Some(settings) = settings() else {
+            return std::ptr::null();
+        };
         let worker = worker as usize;
         let title = match settings.subscriptions.get(worker) {
             Some(line) => format!("nats worker: {}:{}", line.subject, line.queue),
@@ -126,8 +142,14 @@ pub extern "C" fn nats_publish(
             if !outbox.accepts(payload.len()) {
                 return -1;
             }
-            let frame = Publish { subject, reply, payload };
-            let Ok(header) = frame.header() else { return -1 };
+            let frame = Publish {
+                subject,
+                reply,
+                payload,
+            };
+            let Ok(header) = frame.header() else {
+                return -1;
+            };
             let parts = [header.bytes(), subject, reply, payload];
             if outbox.submit(&parts) { 1 } else { -1 }
         })
@@ -148,7 +170,11 @@ pub extern "C" fn sipbus_nats_publish_invalid(process: u32, why: *const c_char) 
 }
 
 fn check_reply(reply: &[u8]) -> Result<(), &'static str> {
-    if reply.is_empty() { Ok(()) } else { subject::check_publish(reply) }
+    if reply.is_empty() {
+        Ok(())
+    } else {
+        subject::check_publish(reply)
+    }
 }
 
 fn shown(subject: &[u8]) -> String {
@@ -159,13 +185,19 @@ fn shown(subject: &[u8]) -> String {
 fn with_outbox(process: u32, body: impl FnOnce(&mut Outbox) -> c_int) -> c_int {
     OUTBOX.with_borrow_mut(|slot| {
         let process = process as usize;
-        if slot.as_ref().is_none_or(|outbox| outbox.process() != process) {
+        if slot
+            .as_ref()
+            .is_none_or(|outbox| outbox.process() != process)
+        {
             *slot = Outbox::attach(NAME, process);
         }
         match slot {
             Some(outbox) => body(outbox),
             None => {
-                log(Level::Error, "nats: publishing is not possible before the processes start");
+                log(
+                    Level::Error,
+                    "nats: publishing is not possible before the processes start",
+                );
                 -1
             }
         }

@@ -59,13 +59,20 @@ pub extern "C" fn sipbus_nats_event_wait(worker: u32, event_out: *mut NatsEvent)
                         None => worker.inbox.done(),
                     },
                     Err(error) => {
-                        log(Level::Error, &format!("{NAME}: the worker's inbox is broken: {error}"));
+                        log(
+                            Level::Error,
+                            &format!("{NAME}: the worker's inbox is broken: {error}"),
+                        );
                         return -1;
                     }
                 }
             };
             CURRENT.set(Some(event));
-            if write_out(event_out, worker.resolve(&event)) { 1 } else { -1 }
+            if write_out(event_out, worker.resolve(&event)) {
+                1
+            } else {
+                -1
+            }
         })
     })
 }
@@ -79,7 +86,11 @@ pub extern "C" fn sipbus_nats_event_done(was_handled: c_int) {
         WORKER.with_borrow_mut(|slot| {
             let Some(worker) = slot else { return };
             if matches!(event, Event::Message { .. }) {
-                let slot = if was_handled != 0 { handled::CONSUMED } else { handled::UNROUTED };
+                let slot = if was_handled != 0 {
+                    handled::CONSUMED
+                } else {
+                    handled::UNROUTED
+                };
                 worker.inbox.count(slot, 1);
             }
             worker.inbox.done();
@@ -155,13 +166,17 @@ impl Worker {
     }
 
     fn resolve(&mut self, event: &Event<'_>) -> NatsEvent {
-        let named = |route, name: &'static CStr| NatsEvent { route, name: name.as_ptr() };
+        let named = |route, name: &'static CStr| NatsEvent {
+            route,
+            name: name.as_ptr(),
+        };
         match event {
             Event::Connected(_) => named(self.connected, c"nats:connected"),
             Event::Disconnected(_) => named(self.disconnected, c"nats:disconnected"),
-            Event::Message { subject, .. } => {
-                NatsEvent { route: self.route(subject), name: self.name.as_ptr() }
-            }
+            Event::Message { subject, .. } => NatsEvent {
+                route: self.route(subject),
+                name: self.name.as_ptr(),
+            },
         }
     }
 

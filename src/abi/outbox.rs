@@ -31,7 +31,14 @@ impl Outbox {
         let lane = Lane::attach(instance.region, index, process, waker, wait)?;
         let shared = instance.region.module(index);
         let message_bytes_max = common.message_bytes_max;
-        Some(Self { name, process, lane, shared, message_bytes_max, refused: 0 })
+        Some(Self {
+            name,
+            process,
+            lane,
+            shared,
+            message_bytes_max,
+            refused: 0,
+        })
     }
 
     /// The Kamailio process it belongs to. A fork inherits its parent's and must attach its own.
@@ -98,7 +105,10 @@ impl Outbox {
     #[cold]
     fn accepted_again(&mut self) {
         let (name, refused) = (self.name, std::mem::take(&mut self.refused));
-        log(Level::Notice, &format!("{name}: accepting messages again after {refused} refused"));
+        log(
+            Level::Notice,
+            &format!("{name}: accepting messages again after {refused} refused"),
+        );
     }
 
     #[cold]
@@ -108,13 +118,19 @@ impl Outbox {
                 submitted::FULL,
                 "the queue of this process is full and the server takes nothing",
             ),
-            Refusal::TooLarge => (submitted::OVERSIZED, "the message is larger than queue_size"),
+            Refusal::TooLarge => (
+                submitted::OVERSIZED,
+                "the message is larger than queue_size",
+            ),
             Refusal::Closed => (submitted::STOPPING, "Kamailio is stopping"),
         };
         self.count(slot);
         self.refused += 1;
         if self.refused == 1 {
-            log(Level::Warning, &format!("{}: refusing messages: {why}", self.name));
+            log(
+                Level::Warning,
+                &format!("{}: refusing messages: {why}", self.name),
+            );
         }
     }
 

@@ -14,7 +14,10 @@ pub struct Slice {
 
 impl Slice {
     /// No bytes.
-    pub const EMPTY: Self = Self { bytes: std::ptr::null(), len: 0 };
+    pub const EMPTY: Self = Self {
+        bytes: std::ptr::null(),
+        len: 0,
+    };
 
     /// The bytes, or nothing for NULL.
     pub(super) fn get<'a>(self) -> &'a [u8] {
@@ -27,7 +30,10 @@ impl Slice {
 
     /// For the host; valid as long as `bytes`.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.as_ptr().cast(), len: bytes.len() }
+        Self {
+            bytes: bytes.as_ptr().cast(),
+            len: bytes.len(),
+        }
     }
 }
 

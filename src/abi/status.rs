@@ -14,7 +14,9 @@ pub(super) fn counters(module: &str) -> Option<&'static [Counter]> {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Writes the whole.
@@ -25,7 +27,11 @@ pub(super) fn write(report: &Report<'_>, instance: &Instance) {
         report.number(c"pid", pid);
         report.text(c"state", if pid == 0 { "stopped" } else { "running" });
         let started_at = engine.started_at.value();
-        let uptime = if pid == 0 { 0 } else { now().saturating_sub(started_at) };
+        let uptime = if pid == 0 {
+            0
+        } else {
+            now().saturating_sub(started_at)
+        };
         report.number(c"uptime", uptime);
         report.number(c"restarts", engine.restarts.value());
         report.number(c"log_dropped", engine.log_dropped.value());
@@ -70,9 +76,15 @@ fn connector(report: &Report<'_>, instance: &Instance, index: usize, module: &Mo
 /// Only lanes that were ever used: most processes never publish.
 fn lane(report: &Report<'_>, instance: &Instance, index: usize, process: usize) {
     use crate::module::submitted::{ACCEPTED, PUBLISHED};
-    let Some((header, ring)) = instance.region.lane(index, process) else { return };
-    let [published, accepted] = [PUBLISHED, ACCEPTED]
-        .map(|slot| header.submitted.get(slot).map_or(0, crate::shm::counter::Counter::value));
+    let Some((header, ring)) = instance.region.lane(index, process) else {
+        return;
+    };
+    let [published, accepted] = [PUBLISHED, ACCEPTED].map(|slot| {
+        header
+            .submitted
+            .get(slot)
+            .map_or(0, crate::shm::counter::Counter::value)
+    });
     if published == 0 {
         return;
     }

@@ -12,35 +12,50 @@ const ENVELOPE_BYTES: usize = 16 * 1024;
 pub const COMMON: &[Setting] = &[
     Setting {
         name: "queue_size",
-        kind: Kind::Number { min: 65_536, max: 1 << 30 },
+        kind: Kind::Number {
+            min: 65_536,
+            max: 1 << 30,
+        },
         default: "2097152",
         unit: "bytes",
         doc: "Size of the queue that each Kamailio process has towards the engine, rounded up to a power of two. Its pages are touched only as they are used.",
     },
     Setting {
         name: "message_size_max",
-        kind: Kind::Number { min: 1, max: 1 << 29 },
+        kind: Kind::Number {
+            min: 1,
+            max: 1 << 29,
+        },
         default: "1048576",
         unit: "bytes",
         doc: "Largest payload that is accepted for publishing. It must fit into queue_size.",
     },
     Setting {
         name: "queue_full_wait_ms",
-        kind: Kind::Number { min: 0, max: 10_000 },
+        kind: Kind::Number {
+            min: 0,
+            max: 10_000,
+        },
         default: "20",
         unit: "milliseconds",
         doc: "How long a call waits for room in a full queue while the engine is draining it. Where nothing was drained since the last such wait, a call does not wait.",
     },
     Setting {
         name: "drain_timeout_ms",
-        kind: Kind::Number { min: 0, max: 50_000 },
+        kind: Kind::Number {
+            min: 0,
+            max: 50_000,
+        },
         default: "5000",
         unit: "milliseconds",
         doc: "How long a stopping Kamailio waits for accepted messages to be delivered.",
     },
     Setting {
         name: "inbox_size",
-        kind: Kind::Number { min: 65_536, max: 1 << 30 },
+        kind: Kind::Number {
+            min: 65_536,
+            max: 1 << 30,
+        },
         default: "2097152",
         unit: "bytes",
         doc: "Size of the queue in front of each event worker, rounded up to a power of two. When it is full, reading from the server pauses.",

@@ -107,7 +107,10 @@ impl Values {
     /// A text, if one was given and is not empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.texts(name).last().map(String::as_str).filter(|text| !text.is_empty())
+        self.texts(name)
+            .last()
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     /// All texts of a setting, in the order given.

@@ -1,8 +1,20 @@
 use super::{COMMON, Common, Given, Kind, Setting, Value, check};
 
 const TABLE: &[Setting] = &[
-    Setting { name: "name", kind: Kind::Text, default: "x", unit: "", doc: "" },
-    Setting { name: "url", kind: Kind::Texts, default: "", unit: "", doc: "" },
+    Setting {
+        name: "name",
+        kind: Kind::Text,
+        default: "x",
+        unit: "",
+        doc: "",
+    },
+    Setting {
+        name: "url",
+        kind: Kind::Texts,
+        default: "",
+        unit: "",
+        doc: "",
+    },
     Setting {
         name: "size",
         kind: Kind::Number { min: 1, max: 9 },
@@ -71,13 +83,19 @@ fn every_mistake_is_named() {
 
 #[test]
 fn a_message_larger_than_its_queue_is_a_mistake() {
-    let given =
-        given(&[("queue_size", Value::Number(65_536)), ("message_size_max", Value::Number(65_536))]);
+    let given = given(&[
+        ("queue_size", Value::Number(65_536)),
+        ("message_size_max", Value::Number(65_536)),
+    ]);
     let mut mistakes = Vec::new();
     let values = check(&[COMMON], &given, &mut mistakes);
     Common::from_values(&values, &mut mistakes);
     assert_eq!(mistakes.len(), 1);
-    assert!(mistakes[0].contains("raise queue_size to 131072"), "{}", mistakes[0]);
+    assert!(
+        mistakes[0].contains("raise queue_size to 131072"),
+        "{}",
+        mistakes[0]
+    );
 }
 
 #[test]

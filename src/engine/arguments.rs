@@ -27,7 +27,9 @@ impl Arguments {
         let mut parser = lexopt::Parser::from_env();
         let (mut region, mut control, mut log, mut doorbells) = (None, None, None, Vec::new());
         while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-            let Long(name) = argument else { return Err(argument.unexpected().to_string()) };
+            let Long(name) = argument else {
+                return Err(argument.unexpected().to_string());
+            };
             let name = name.to_owned();
             let value = parser.value().and_then(|value| value.string());
             let value = value.map_err(|error| error.to_string())?;
@@ -36,8 +38,9 @@ impl Arguments {
                 argument::CONTROL => control = Some(take(&name, &value)?),
                 argument::LOG => log = Some(take(&name, &value)?),
                 argument::DOORBELL => {
-                    let (module, fd) =
-                        value.split_once('=').ok_or_else(|| format!("--{name}: no module"))?;
+                    let (module, fd) = value
+                        .split_once('=')
+                        .ok_or_else(|| format!("--{name}: no module"))?;
                     doorbells.push((module.to_owned(), take(&name, fd)?));
                 }
                 _ => return Err(format!("--{name}: there is no such argument")),
@@ -54,7 +57,9 @@ impl Arguments {
 }
 
 fn take(name: &str, number: &str) -> Result<OwnedFd, String> {
-    let fd: RawFd = number.parse().map_err(|_| format!("--{name}={number}: it is no number"))?;
+    let fd: RawFd = number
+        .parse()
+        .map_err(|_| format!("--{name}={number}: it is no number"))?;
     if fd < 3 {
         return Err(format!("--{name}={number}: it is a standard descriptor"));
     }

@@ -29,25 +29,29 @@ pub(super) fn start(
     seat: Seat,
     done: mpsc::Sender<&'static str>,
 ) -> io::Result<()> {
-    std::thread::Builder::new().name(connector.name.to_owned()).spawn(move || {
-        loop {
-            match catch_unwind(AssertUnwindSafe(|| run(connector, &seat))) {
-                Ok(Ok(())) => break,
-                Ok(Err(error)) => log::error!("{}: {error}", connector.name),
-                Err(_) => log::error!("{}: a bug in sipbus, starting again", connector.name),
+    std::thread::Builder::new()
+        .name(connector.name.to_owned())
+        .spawn(move || {
+            loop {
+                match catch_unwind(AssertUnwindSafe(|| run(connector, &seat))) {
+                    Ok(Ok(())) => break,
+                    Ok(Err(error)) => log::error!("{}: {error}", connector.name),
+                    Err(_) => log::error!("{}: a bug in sipbus, starting again", connector.name),
+                }
+                std::thread::sleep(PAUSE);
             }
-            std::thread::sleep(PAUSE);
-        }
-        // The engine ends without waiting when its time is over.
-        _ = done.send(connector.name);
-    })?;
+            // The engine ends without waiting when its time is over.
+            _ = done.send(connector.name);
+        })?;
     Ok(())
 }
 
 fn run(connector: &Connector, seat: &Seat) -> Result<(), String> {
     let text = |error: io::Error| error.to_string();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build();
     let waker = seat.waker.try_clone().map_err(text)?;
     tokio::task::LocalSet::new().block_on(&runtime.map_err(text)?, async {
         let link = Link::open(seat.region, seat.index, waker, seat.drain.clone()).map_err(text)?;

@@ -13,9 +13,15 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The engine's life belongs to its supervisor: signals that a terminal or a service manager sends
 /// to every process of a service are ignored, or the drain would be cut short.
 pub(super) fn wait_for_end(control: OwnedFd) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build();
     let ended = runtime.map_err(|error| error.to_string())?.block_on(async {
-        let ignored = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let ignored = [
+            SignalKind::terminate(),
+            SignalKind::interrupt(),
+            SignalKind::hangup(),
+        ];
         let _kept: Vec<_> = ignored.into_iter().map(signal).collect::<Result<_, _>>()?;
         let control = UnixStream::from(control);
         control.set_nonblocking(true)?;
@@ -37,7 +43,10 @@ pub(super) fn wait_for_drain(
 ) -> ExitCode {
     let deadline = Instant::now() + limit;
     for done in 0..running {
-        if finished.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_err() {
+        if finished
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            .is_err()
+        {
             let late = running - done;
             log::error!("{late} connectors did not deliver everything within {limit:?}");
             return ExitCode::FAILURE;

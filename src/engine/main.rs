@@ -8,7 +8,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Standard error may be closed; the exit code says it too.
-            _ = writeln!(std::io::stderr(), "sipbus-engine: {error}");
+            drop(writeln!(std::io::stderr(), "sipbus-engine: {error}"));
             ExitCode::FAILURE
         }
     }

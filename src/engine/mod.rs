@@ -32,14 +32,29 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let (done, finished) = mpsc::channel();
     let mut running = 0;
     for (index, plan) in region.plan().modules.iter().enumerate() {
-        let connector = CONNECTORS.iter().find(|connector| connector.name == plan.name);
+        let connector = CONNECTORS
+            .iter()
+            .find(|connector| connector.name == plan.name);
         let connector =
             connector.ok_or_else(|| format!("this build has no connector {}", plan.name))?;
-        let settings = document.modules.get(&plan.name).cloned().unwrap_or_default();
-        let waker = arguments.doorbells.iter().find(|(name, _)| *name == plan.name);
+        let settings = document
+            .modules
+            .get(&plan.name)
+            .cloned()
+            .unwrap_or_default();
+        let waker = arguments
+            .doorbells
+            .iter()
+            .find(|(name, _)| *name == plan.name);
         let waker = waker.ok_or_else(|| format!("{} has no doorbell", plan.name))?;
         let waker = waker.1.try_clone().map_err(|error| error.to_string())?;
-        let seat = connector::Seat { region, index, waker, settings, drain: draining.clone() };
+        let seat = connector::Seat {
+            region,
+            index,
+            waker,
+            settings,
+            drain: draining.clone(),
+        };
         connector::start(connector, seat, done.clone()).map_err(|error| error.to_string())?;
         running += 1;
     }

@@ -19,7 +19,9 @@ struct Relay {
 /// If a logger is set already or the socket is unusable.
 pub(super) fn install(socket: OwnedFd, engine: &'static Engine) -> Result<(), String> {
     let socket = UnixDatagram::from(socket);
-    socket.set_nonblocking(true).map_err(|error| error.to_string())?;
+    socket
+        .set_nonblocking(true)
+        .map_err(|error| error.to_string())?;
     let relay = Box::new(Relay { socket, engine });
     log::set_boxed_logger(relay).map_err(|error| error.to_string())?;
     log::set_max_level(LevelFilter::Debug);

@@ -40,7 +40,10 @@ impl Header {
             let len = u32::try_from(field.len()).map_err(|_| TooLong)?;
             slot.copy_from_slice(&len.to_ne_bytes());
         }
-        Ok(Self { bytes, len: PREFIX_BYTES + 4 * fields.len() })
+        Ok(Self {
+            bytes,
+            len: PREFIX_BYTES + 4 * fields.len(),
+        })
     }
 
     /// The header's bytes, to be written in front of the fields.
@@ -82,7 +85,11 @@ impl<'a> Frame<'a> {
             let len = u32::from_ne_bytes(len.try_into().ok()?);
             (*field, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
         }
-        rest.is_empty().then_some(Self { kind, fields, count })
+        rest.is_empty().then_some(Self {
+            kind,
+            fields,
+            count,
+        })
     }
 
     /// The fields.

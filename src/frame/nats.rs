@@ -32,7 +32,11 @@ impl<'a> Publish<'a> {
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
         let frame = Frame::parse(frame)?;
         match (frame.kind, frame.fields()) {
-            (PUBLISH, [subject, reply, payload]) => Some(Self { subject, reply, payload }),
+            (PUBLISH, [subject, reply, payload]) => Some(Self {
+                subject,
+                reply,
+                payload,
+            }),
             _ => None,
         }
     }
@@ -72,9 +76,12 @@ impl<'a> Event<'a> {
     /// [`TooLong`].
     pub fn header(&self) -> Result<Header, TooLong> {
         match self {
-            Event::Message { subject, reply, headers, payload } => {
-                Header::of(MESSAGE, &[*subject, *reply, *headers, *payload])
-            }
+            Event::Message {
+                subject,
+                reply,
+                headers,
+                payload,
+            } => Header::of(MESSAGE, &[*subject, *reply, *headers, *payload]),
             Event::Connected(server) => Header::of(CONNECTED, &[*server]),
             Event::Disconnected(server) => Header::of(DISCONNECTED, &[*server]),
         }
@@ -85,9 +92,12 @@ impl<'a> Event<'a> {
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
         let frame = Frame::parse(frame)?;
         match (frame.kind, frame.fields()) {
-            (MESSAGE, [subject, reply, headers, payload]) => {
-                Some(Self::Message { subject, reply, headers, payload })
-            }
+            (MESSAGE, [subject, reply, headers, payload]) => Some(Self::Message {
+                subject,
+                reply,
+                headers,
+                payload,
+            }),
             (CONNECTED, [server]) => Some(Self::Connected(server)),
             (DISCONNECTED, [server]) => Some(Self::Disconnected(server)),
             _ => None,

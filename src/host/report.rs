@@ -30,7 +30,14 @@ impl<'a> Report<'a> {
     pub fn text(&self, name: &CStr, text: &str) {
         if let Some(write) = self.raw.text {
             // SAFETY: H3, a report's functions may be called until the call that gave it returns.
-            unsafe { write(self.raw.context, name.as_ptr(), text.as_ptr().cast(), text.len()) }
+            unsafe {
+                write(
+                    self.raw.context,
+                    name.as_ptr(),
+                    text.as_ptr().cast(),
+                    text.len(),
+                )
+            }
         }
     }
 

@@ -1,16 +1,15 @@
 //! Turns the doorbell's eventfd into wake-ups of the connector's tasks.
 
+use crate::shm::inherit::readable;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
 /// Spawns a task that wakes everybody in `notifies` at each ring. Those who are not waiting look
 /// once more than they need to.
 pub(super) fn answer(waker: OwnedFd, notifies: Vec<Rc<Notify>>) -> io::Result<()> {
-    let waker = AsyncFd::with_interest(waker, Interest::READABLE)?;
+    let waker = readable(waker)?;
     tokio::task::spawn_local(async move {
         let mut count = [0; 8];
         while let Ok(mut ready) = waker.readable().await {

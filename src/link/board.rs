@@ -17,7 +17,9 @@ impl Board {
 
     /// Enters `state`, as of now.
     pub fn enter(&self, state: State) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |t| t.as_secs());
         self.module.since.set(now);
         self.module.state.set(state as u64);
     }

@@ -34,7 +34,9 @@ impl Inbound {
         }
         let bytes = parts.iter().map(|part| part.len()).sum();
         if bytes > self.end.event_bytes_max() {
-            return Err(TooLarge { event_bytes_max: self.end.event_bytes_max() });
+            return Err(TooLarge {
+                event_bytes_max: self.end.event_bytes_max(),
+            });
         }
         self.end.deliver();
         loop {
@@ -45,7 +47,9 @@ impl Inbound {
             self.room.notified().await;
         }
         // It fits, and this is the only producer.
-        self.end.stage(parts).map_err(|_| TooLarge { event_bytes_max: self.end.event_bytes_max() })
+        self.end.stage(parts).map_err(|_| TooLarge {
+            event_bytes_max: self.end.event_bytes_max(),
+        })
     }
 
     /// As [`stage`](Self::stage), but gives up at once when the inbox is full: false.

@@ -58,6 +58,11 @@ impl Link {
             notifies.push(notify);
         }
         bell::answer(waker, notifies)?;
-        Ok(Self { outbound, inbounds, board: Rc::new(Board::new(module)), drain })
+        Ok(Self {
+            outbound,
+            inbounds,
+            board: Rc::new(Board::new(module)),
+            drain,
+        })
     }
 }

@@ -64,10 +64,22 @@ impl Mark {
 
 impl Outbound {
     pub(super) fn new(lanes: Vec<LaneEnd>, bell: &'static Doorbell, notify: Rc<Notify>) -> Self {
-        let lanes =
-            lanes.into_iter().map(|end| Lane { end, sent: 0, rejected: 0, broken: false }).collect();
+        let lanes = lanes
+            .into_iter()
+            .map(|end| Lane {
+                end,
+                sent: 0,
+                rejected: 0,
+                broken: false,
+            })
+            .collect();
         bell.awake();
-        Self { lanes, bell, notify, turn: 0 }
+        Self {
+            lanes,
+            bell,
+            notify,
+            turn: 0,
+        }
     }
 
     /// Takes frames, a few from each lane in turn, until `each` has sent `bytes_max` or there are
@@ -77,7 +89,9 @@ impl Outbound {
         let count = self.lanes.len();
         while idle < count && bytes < bytes_max {
             self.turn = (self.turn + 1) % count;
-            let Some(lane) = self.lanes.get_mut(self.turn) else { break };
+            let Some(lane) = self.lanes.get_mut(self.turn) else {
+                break;
+            };
             let sent = lane.turn(bytes_max - bytes, &mut each);
             bytes += sent.unwrap_or(0);
             taken |= sent.is_some();
@@ -92,7 +106,12 @@ impl Outbound {
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             let (sent, rejected) = (lane.sent, lane.rejected);
             if sent + rejected > 0 {
-                mark.lanes.push(MarkedLane { index, cursor: lane.end.cursor(), sent, rejected });
+                mark.lanes.push(MarkedLane {
+                    index,
+                    cursor: lane.end.cursor(),
+                    sent,
+                    rejected,
+                });
                 (lane.sent, lane.rejected) = (0, 0);
             }
         }
@@ -119,7 +138,9 @@ impl Outbound {
 
     /// True if there is nothing to take.
     pub fn is_empty(&mut self) -> bool {
-        self.lanes.iter_mut().all(|lane| lane.broken || lane.end.is_empty())
+        self.lanes
+            .iter_mut()
+            .all(|lane| lane.broken || lane.end.is_empty())
     }
 
     /// True if frames wait for their release.

@@ -16,9 +16,15 @@ pub const COUNTERS: &[Counter] = &[
         ],
     ),
     Counter::new(c"refused_full", &[Place::Submitted(submitted::FULL)]),
-    Counter::new(c"refused_oversized", &[Place::Submitted(submitted::OVERSIZED)]),
+    Counter::new(
+        c"refused_oversized",
+        &[Place::Submitted(submitted::OVERSIZED)],
+    ),
     Counter::new(c"refused_invalid", &[Place::Submitted(submitted::INVALID)]),
-    Counter::new(c"refused_stopping", &[Place::Submitted(submitted::STOPPING)]),
+    Counter::new(
+        c"refused_stopping",
+        &[Place::Submitted(submitted::STOPPING)],
+    ),
     Counter::new(c"delivered", &[Place::Taken(taken::DELIVERED)]),
     Counter::new(c"rejected", &[Place::Taken(taken::REJECTED)]),
     Counter::new(c"received", &[Place::Arrived(arrived::RECEIVED)]),
@@ -26,5 +32,8 @@ pub const COUNTERS: &[Counter] = &[
     Counter::new(c"consumed", &[Place::Handled(handled::CONSUMED)]),
     Counter::new(c"unrouted", &[Place::Handled(handled::UNROUTED)]),
     Counter::new(c"reconnects", &[Place::Connector(connector::RECONNECTS)]),
-    Counter::new(c"server_errors", &[Place::Connector(connector::SERVER_ERRORS)]),
+    Counter::new(
+        c"server_errors",
+        &[Place::Connector(connector::SERVER_ERRORS)],
+    ),
 ];

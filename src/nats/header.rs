@@ -7,6 +7,7 @@ pub fn find<'a>(block: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     block.split(|byte| *byte == b'\n').skip(1).find_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (key, value) = line.split_at_checked(colon)?;
-        key.eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
+        key.eq_ignore_ascii_case(name)
+            .then(|| value.get(1..).unwrap_or_default().trim_ascii())
     })
 }

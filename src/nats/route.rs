@@ -37,7 +37,11 @@ pub fn mapped(subject: &[u8]) -> String {
 /// The names under which the route for a message is looked up, most specific first: the subject,
 /// the subscription's pattern, `P.>` for each prefix of the subject, and `>`.
 pub fn candidates<'a>(subject: &'a [u8], pattern: &'a [u8]) -> impl Iterator<Item = String> + 'a {
-    let dots = subject.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.');
+    let dots = subject
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'.');
     let prefixes = dots.map(|(at, _)| {
         let prefix = subject.get(..at).unwrap_or_default();
         mapped(&[prefix, b".>"].concat())
@@ -60,12 +64,24 @@ pub fn event_name(pattern: &str) -> String {
 #[must_use]
 pub fn serving(pattern: &[u8], defined: &[String]) -> Vec<String> {
     let all: Vec<&[u8]> = tokens(pattern).collect();
-    let literal = all.iter().take_while(|token| **token != b"*" && **token != b">").count();
+    let literal = all
+        .iter()
+        .take_while(|token| **token != b"*" && **token != b">")
+        .count();
     let prefix = |tokens: usize| all.get(..tokens).unwrap_or_default().join(&b'.');
     let wildcard = literal < all.len();
-    let longest = if wildcard { literal } else { literal.saturating_sub(1) };
-    let prefixes = (1..=longest).rev().map(|n| mapped(&[prefix(n).as_slice(), b".>"].concat()));
-    let shared = [mapped(pattern)].into_iter().chain(prefixes).chain([mapped(b">")]);
+    let longest = if wildcard {
+        literal
+    } else {
+        literal.saturating_sub(1)
+    };
+    let prefixes = (1..=longest)
+        .rev()
+        .map(|n| mapped(&[prefix(n).as_slice(), b".>"].concat()));
+    let shared = [mapped(pattern)]
+        .into_iter()
+        .chain(prefixes)
+        .chain([mapped(b">")]);
     let mut serving: Vec<String> = Vec::new();
     for name in shared.map(|name| format!("{PREFIX}{name}")) {
         if defined.contains(&name) && !serving.contains(&name) {
@@ -78,7 +94,10 @@ pub fn serving(pattern: &[u8], defined: &[String]) -> Vec<String> {
             _ => format!("{PREFIX}{}-", mapped(&prefix(literal))),
         };
         let connection = |name: &str| RESERVED.iter().any(|r| name == format!("{PREFIX}{r}"));
-        for name in defined.iter().filter(|name| name.starts_with(&start) && !connection(name)) {
+        for name in defined
+            .iter()
+            .filter(|name| name.starts_with(&start) && !connection(name))
+        {
             if !serving.contains(name) {
                 serving.push(name.clone());
             }

@@ -16,7 +16,13 @@ const fn row(
     unit: &'static str,
     doc: &'static str,
 ) -> Setting {
-    Setting { name, kind, default, unit, doc }
+    Setting {
+        name,
+        kind,
+        default,
+        unit,
+        doc,
+    }
 }
 
 /// The module's own rows; [`COMMON`] are the others.
@@ -109,7 +115,12 @@ impl Settings {
         let common = Common::from_values(&values, &mut mistakes);
         let default = [DEFAULT_URL.to_owned()];
         let urls = Some(values.texts("nats_url")).filter(|urls| !urls.is_empty());
-        let servers = collect("nats_url", urls.unwrap_or(&default), &mut mistakes, url::parse);
+        let servers = collect(
+            "nats_url",
+            urls.unwrap_or(&default),
+            &mut mistakes,
+            url::parse,
+        );
         let lines = values.texts("subject_queue_group");
         let subscriptions = collect("subject_queue_group", lines, &mut mistakes, subscription);
         let owned = |name| values.text(name).map(str::to_owned);
@@ -121,7 +132,12 @@ impl Settings {
             hostname: owned("tls_expected_hostname"),
         };
         check_tls(&tls, &servers, &mut mistakes);
-        for name in ["tls_ca_file", "tls_cert_file", "tls_key_file", "credentials_file"] {
+        for name in [
+            "tls_ca_file",
+            "tls_cert_file",
+            "tls_key_file",
+            "credentials_file",
+        ] {
             if let Some(Err(error)) = values.text(name).map(std::fs::File::open) {
                 let file = values.text(name).unwrap_or_default();
                 mistakes.push(format!("{name} = \"{file}\": {error}"));
@@ -138,7 +154,11 @@ impl Settings {
             ping_interval_ms: values.milliseconds("ping_interval_ms"),
             connection_events,
         };
-        if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(settings)
+        } else {
+            Err(mistakes)
+        }
     }
 
     /// How many event workers there are.
@@ -155,19 +175,26 @@ fn collect<T>(
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Vec<T> {
     let parsed = texts.iter().filter_map(|text| {
-        parse(text).map_err(|why| mistakes.push(format!("{name} = {why}"))).ok()
+        parse(text)
+            .map_err(|why| mistakes.push(format!("{name} = {why}")))
+            .ok()
     });
     parsed.collect()
 }
 
 fn subscription(text: &str) -> Result<Subscription, String> {
     let Some((subject, queue)) = text.split_once(':') else {
-        return Err(format!("\"{text}\": it must be subject:group, there is no colon"));
+        return Err(format!(
+            "\"{text}\": it must be subject:group, there is no colon"
+        ));
     };
     subject::check_subscribe(subject.as_bytes())
         .map_err(|why| format!("\"{text}\": the subject {why}"))?;
     subject::check_queue(queue.as_bytes()).map_err(|why| format!("\"{text}\": the group {why}"))?;
-    Ok(Subscription { subject: subject.to_owned(), queue: queue.to_owned() })
+    Ok(Subscription {
+        subject: subject.to_owned(),
+        queue: queue.to_owned(),
+    })
 }
 
 fn check_tls(tls: &Tls, servers: &[Server], mistakes: &mut Vec<String>) {

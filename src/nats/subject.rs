@@ -64,7 +64,10 @@ fn check_bytes(text: &[u8]) -> Result<(), &'static str> {
         return Err("is over 1024 bytes long");
     }
     // The server cuts its control line at blanks and line ends.
-    if text.iter().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
+    if text
+        .iter()
+        .any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
+    {
         return Err("has a blank or a control character");
     }
     Ok(())

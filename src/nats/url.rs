@@ -62,7 +62,9 @@ pub fn redacted(text: &str) -> String {
 /// What is wrong with it, without any secret.
 pub fn parse(text: &str) -> Result<Server, String> {
     let shown = redacted(text);
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let scheme = text
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
     let tls = match scheme.as_deref() {
         Some("nats") => false,
         Some("tls") => true,
@@ -82,12 +84,31 @@ pub fn parse(text: &str) -> Result<Server, String> {
         return Err(format!("\"{shown}\": nothing may follow the port"));
     }
     if url.port() == Some(0) {
-        return Err(format!("\"{shown}\": the port must be a number from 1 to 65535"));
+        return Err(format!(
+            "\"{shown}\": the port must be a number from 1 to 65535"
+        ));
     }
-    let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into();
-    let name = Some(url.username()).filter(|name| !name.is_empty()).map(plain);
+    let plain = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into()
+    };
+    let name = Some(url.username())
+        .filter(|name| !name.is_empty())
+        .map(plain);
     let password = url.password().map(plain);
-    let (user, token) = if password.is_some() { (name, None) } else { (None, name) };
+    let (user, token) = if password.is_some() {
+        (name, None)
+    } else {
+        (None, name)
+    };
     let port = url.port().unwrap_or(PORT);
-    Ok(Server { host: host.to_owned(), port, tls, user, password, token })
+    Ok(Server {
+        host: host.to_owned(),
+        port,
+        tls,
+        user,
+        password,
+        token,
+    })
 }

@@ -11,7 +11,10 @@ impl Counter {
     /// Adds `n`. Only the counter's one writer may call this.
     pub fn add(&self, n: u64) {
         // Relaxed: a figure for people, ordered with nothing.
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
     }
 
     /// Replaces the value. Only the counter's one writer may call this.

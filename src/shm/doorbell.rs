@@ -46,7 +46,10 @@ impl Doorbell {
     /// A doorbell whose owner is awake.
     #[must_use]
     pub fn new() -> Self {
-        Self { word: AtomicU32::new(AWAKE), rings: AtomicU32::new(0) }
+        Self {
+            word: AtomicU32::new(AWAKE),
+            rings: AtomicU32::new(0),
+        }
     }
 
     /// Called after the work was published: calls `wake` if the sleeper sleeps.
@@ -65,12 +68,9 @@ impl Doorbell {
                 wake(&self.rings);
                 let awake = (word & !STATE) | AWAKE;
                 // Fails if the sleeper woke up meanwhile, which is as good.
-                _ = self.word.compare_exchange(
-                    word,
-                    awake,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
+                _ = self
+                    .word
+                    .compare_exchange(word, awake, Ordering::Relaxed, Ordering::Relaxed);
                 Ok(())
             }
             _ => Err(Closed),
@@ -150,7 +150,12 @@ mod waiting {
             }
             let left = left.and_then(|left| left.try_into().ok());
             // Woken, moved, interrupted or timed out: the loop looks.
-            _ = futex::wait(&bell.rings, futex::Flags::empty(), sleep.rings, left.as_ref());
+            _ = futex::wait(
+                &bell.rings,
+                futex::Flags::empty(),
+                sleep.rings,
+                left.as_ref(),
+            );
         }
         true
     }

@@ -21,7 +21,10 @@ impl InboxEnd {
     #[must_use]
     pub fn attach(region: &Region, module: usize, inbox: usize) -> Option<Self> {
         let (header, ring) = region.inbox(module, inbox)?;
-        Some(Self { producer: Producer::attach(ring), header })
+        Some(Self {
+            producer: Producer::attach(ring),
+            header,
+        })
     }
 
     /// Puts an event made of `parts` behind the others, without showing it yet. Not blocking.
@@ -83,7 +86,11 @@ impl Inbox {
         waker: &'static Waker,
     ) -> Option<Self> {
         let (header, ring) = region.inbox(module, inbox)?;
-        Some(Self { consumer: Consumer::attach(ring), header, waker })
+        Some(Self {
+            consumer: Consumer::attach(ring),
+            header,
+            waker,
+        })
     }
 
     /// Waits for the next event. It stays valid until [`done`](Self::done). Blocks.

@@ -16,6 +16,17 @@ pub fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Makes `fd` one that a task can wait on until it is readable.
+///
+/// # Errors
+/// The system's. Panics outside a tokio runtime, as tokio does.
+#[cfg(feature = "engine")]
+pub fn readable(fd: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+    let interest = tokio::io::Interest::READABLE;
+    // SAFETY: the descriptor is moved in, so it stays open for as long as it is registered.
+    unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, interest) }.map_err(Into::into)
+}
+
 /// Leaves exactly `kept` (and the three standard ones) open for a program started from now on.
 /// For a process that starts no other program.
 ///

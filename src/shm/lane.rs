@@ -76,7 +76,14 @@ impl Lane {
         let (header, ring) = region.lane(module, process)?;
         let bell = &region.module(module).bell;
         let producer = Producer::attach(ring);
-        Some(Self { producer, header, bell, waker, wait, stalled_at: None })
+        Some(Self {
+            producer,
+            header,
+            bell,
+            waker,
+            wait,
+            stalled_at: None,
+        })
     }
 
     /// Hands over one frame made of `parts`. Blocks only by the rule above.
@@ -91,7 +98,9 @@ impl Lane {
             self.producer.stage(parts).map_err(|_| Refusal::Full)?;
         }
         self.producer.commit();
-        self.bell.ring(|_| self.waker.wake()).map_err(|_| Refusal::Closed)
+        self.bell
+            .ring(|_| self.waker.wake())
+            .map_err(|_| Refusal::Closed)
     }
 
     #[cold]
@@ -117,7 +126,11 @@ impl Lane {
                 self.header.room.awake();
                 self.stalled_at = Some(self.producer.released());
                 // A release may have come between the time-out and here.
-                return if self.producer.fits(bytes) { Ok(()) } else { Err(Refusal::Full) };
+                return if self.producer.fits(bytes) {
+                    Ok(())
+                } else {
+                    Err(Refusal::Full)
+                };
             }
         }
     }
@@ -146,7 +159,10 @@ impl LaneEnd {
     #[must_use]
     pub fn attach(region: &Region, module: usize, process: usize) -> Option<Self> {
         let (header, ring) = region.lane(module, process)?;
-        Some(Self { consumer: Consumer::attach(ring), header })
+        Some(Self {
+            consumer: Consumer::attach(ring),
+            header,
+        })
     }
 
     /// Takes the next frame; it stays valid until released.

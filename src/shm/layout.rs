@@ -198,7 +198,10 @@ pub struct Layout {
 /// Rounds a ring's size up to what can be mapped: a power of two, at least a page.
 #[must_use]
 pub fn ring_bytes(wanted: usize) -> usize {
-    wanted.max(PAGE_BYTES).checked_next_power_of_two().unwrap_or(1 << 63)
+    wanted
+        .max(PAGE_BYTES)
+        .checked_next_power_of_two()
+        .unwrap_or(1 << 63)
 }
 
 impl Layout {
@@ -219,7 +222,11 @@ impl Layout {
             rings.push(
                 lane.chain(inbox)
                     .map(|bytes| {
-                        let place = RingPlace { file, mapped, bytes };
+                        let place = RingPlace {
+                            file,
+                            mapped,
+                            bytes,
+                        };
                         file += bytes;
                         mapped += 2 * bytes;
                         place
@@ -252,7 +259,11 @@ impl Layout {
     #[must_use]
     pub fn lane(&self, module: usize, process: usize) -> Option<(usize, RingPlace)> {
         let lane = module * self.processes + process;
-        let place = self.rings.get(module)?.get(process).filter(|_| process < self.processes)?;
+        let place = self
+            .rings
+            .get(module)?
+            .get(process)
+            .filter(|_| process < self.processes)?;
         Some((self.lanes + lane * size_of::<LaneHeader>(), *place))
     }
 

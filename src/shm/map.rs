@@ -18,12 +18,19 @@ impl Mapping {
     pub(super) fn of(fd: BorrowedFd<'_>, layout: &Layout) -> Result<Self> {
         let bytes = layout.mapped_bytes;
         // SAFETY: the kernel chooses a free range; nothing else is touched.
-        let base = unsafe {
-            mmap_anonymous(null_mut(), bytes, ProtFlags::empty(), MapFlags::PRIVATE)?
+        let base =
+            unsafe { mmap_anonymous(null_mut(), bytes, ProtFlags::empty(), MapFlags::PRIVATE)? };
+        let mapping = Self {
+            base: base.cast(),
+            bytes,
         };
-        let mapping = Self { base: base.cast(), bytes };
         mapping.fix(fd, 0, 0, layout.head_bytes)?;
-        for RingPlace { file, mapped, bytes } in layout.rings() {
+        for RingPlace {
+            file,
+            mapped,
+            bytes,
+        } in layout.rings()
+        {
             mapping.fix(fd, file, mapped, bytes)?;
             mapping.fix(fd, file, mapped + bytes, bytes)?;
         }
@@ -31,7 +38,11 @@ impl Mapping {
     }
 
     fn fix(&self, fd: BorrowedFd<'_>, file: usize, mapped: usize, bytes: usize) -> Result<()> {
-        assert!(mapped.checked_add(bytes).is_some_and(|end| end <= self.bytes));
+        assert!(
+            mapped
+                .checked_add(bytes)
+                .is_some_and(|end| end <= self.bytes)
+        );
         let at = self.at(mapped).cast();
         // SAFETY: the target lies in the range reserved above, which nothing uses yet.
         unsafe {

@@ -3,7 +3,10 @@
 //! One memfd, mapped by all of them, readable by nobody else and gone with its last process.
 //! Offsets, never pointers; everything in it is valid when zeroed and has no destructor; every
 //! length read from it is checked.
-#![allow(unsafe_code, reason = "one of the three folders that may; see SAFETY.md")]
+#![allow(
+    unsafe_code,
+    reason = "one of the three folders that may; see SAFETY.md"
+)]
 
 pub mod doorbell;
 pub mod ring;

@@ -47,14 +47,23 @@ impl Region {
         if modules.len() > MODULES_MAX {
             return Err(unsound("more modules than the layout has room for"));
         }
-        let plan = Plan { processes, modules, settings_bytes: settings.len() };
+        let plan = Plan {
+            processes,
+            modules,
+            settings_bytes: settings.len(),
+        };
         let layout = Layout::of(&plan);
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = rustix::fs::memfd_create("sipbus", flags)?;
         rustix::fs::ftruncate(&fd, layout.file_bytes as u64)?;
         rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         let mapping = Mapping::of(fd.as_fd(), &layout)?;
-        let region = Self { fd, mapping, layout, plan };
+        let region = Self {
+            fd,
+            mapping,
+            layout,
+            plan,
+        };
         region.describe();
         region.settings_write(settings);
         region.head().magic.set(MAGIC);
@@ -72,7 +81,12 @@ impl Region {
             return Err(unsound("its size is not what its plan says"));
         }
         let mapping = Mapping::of(fd.as_fd(), &layout)?;
-        Ok(Box::leak(Box::new(Self { fd, mapping, layout, plan })))
+        Ok(Box::leak(Box::new(Self {
+            fd,
+            mapping,
+            layout,
+            plan,
+        })))
     }
 
     /// The descriptor, for the engine to inherit.
@@ -105,7 +119,10 @@ impl Region {
     pub fn lane(&self, module: usize, process: usize) -> Option<(&'static LaneHeader, Ring)> {
         let (at, place) = self.layout.lane(module, process)?;
         let header: &'static LaneHeader = self.part(at);
-        Some((header, Ring::new(&header.head, &header.tail, self.store(place))))
+        Some((
+            header,
+            Ring::new(&header.head, &header.tail, self.store(place)),
+        ))
     }
 
     /// An event worker's inbox, or none if there is no such worker or module.
@@ -113,7 +130,10 @@ impl Region {
     pub fn inbox(&self, module: usize, inbox: usize) -> Option<(&'static InboxHeader, Ring)> {
         let (at, place) = self.layout.inbox(module, inbox)?;
         let header: &'static InboxHeader = self.part(at);
-        Some((header, Ring::new(&header.head, &header.tail, self.store(place))))
+        Some((
+            header,
+            Ring::new(&header.head, &header.tail, self.store(place)),
+        ))
     }
 
     /// The settings document.
@@ -164,7 +184,11 @@ fn read_plan(fd: BorrowedFd<'_>) -> io::Result<Plan> {
     if !seals.contains(SealFlags::SHRINK | SealFlags::GROW) {
         return Err(unsound("its size is not sealed"));
     }
-    let empty = Plan { processes: 0, modules: Vec::new(), settings_bytes: 0 };
+    let empty = Plan {
+        processes: 0,
+        modules: Vec::new(),
+        settings_bytes: 0,
+    };
     let bytes = Layout::of(&empty).module(MODULES_MAX);
     if rustix::fs::fstat(fd)?.st_size < i64::try_from(bytes).unwrap_or(i64::MAX) {
         return Err(unsound("it is shorter than its own head"));
@@ -198,5 +222,9 @@ fn read_plan(fd: BorrowedFd<'_>) -> io::Result<Plan> {
         });
     }
     let settings_bytes = number(head.settings_bytes.value())?;
-    Ok(Plan { processes: number(head.processes.value())?, modules, settings_bytes })
+    Ok(Plan {
+        processes: number(head.processes.value())?,
+        modules,
+        settings_bytes,
+    })
 }

@@ -61,7 +61,11 @@ pub struct Corrupt {
 
 impl fmt::Display for Corrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the frame at position {} has no sound length", self.position)
+        write!(
+            f,
+            "the frame at position {} has no sound length",
+            self.position
+        )
     }
 }
 
@@ -78,7 +82,9 @@ impl Ring {
         // Relaxed suffices: a figure for people.
         let tail = self.tail.0.load(Ordering::Relaxed);
         let head = self.head.0.load(Ordering::Relaxed);
-        usize::try_from(tail.saturating_sub(head)).unwrap_or(usize::MAX).min(self.size())
+        usize::try_from(tail.saturating_sub(head))
+            .unwrap_or(usize::MAX)
+            .min(self.size())
     }
 
     /// The ring's size in bytes.
@@ -101,7 +107,11 @@ impl Ring {
 }
 
 fn footprint(frame_bytes: usize) -> Option<usize> {
-    Some(frame_bytes.checked_add(FRAME_HEADER_BYTES)?.checked_next_multiple_of(8)?)
+    Some(
+        frame_bytes
+            .checked_add(FRAME_HEADER_BYTES)?
+            .checked_next_multiple_of(8)?,
+    )
 }
 
 /// The writing end. One per ring, ever: a new one continues where the last one of a dead process
@@ -123,7 +133,11 @@ impl Producer {
         // Relaxed: the only writer of the tail before us is dead.
         let staged = ring.tail.0.load(Ordering::Relaxed);
         let head_seen = ring.head.0.load(Ordering::Acquire);
-        Self { ring, staged, head_seen }
+        Self {
+            ring,
+            staged,
+            head_seen,
+        }
     }
 
     /// Writes a frame made of `parts` behind the visible ones, without showing it yet.
@@ -221,7 +235,11 @@ impl Consumer {
     pub fn attach(ring: Ring) -> Self {
         // Relaxed: the only writer of the head before us is dead.
         let cursor = ring.head.0.load(Ordering::Relaxed);
-        Self { ring, cursor, tail_seen: cursor }
+        Self {
+            ring,
+            cursor,
+            tail_seen: cursor,
+        }
     }
 
     /// Takes the next frame. It stays in the ring, and the slice stays valid, until it is released.
@@ -233,7 +251,9 @@ impl Consumer {
             return Ok(None);
         }
         let written = self.tail_seen.wrapping_sub(self.cursor);
-        let corrupt = Corrupt { position: self.cursor };
+        let corrupt = Corrupt {
+            position: self.cursor,
+        };
         if written < FRAME_HEADER_BYTES as u64 || written > self.ring.size() as u64 {
             return Err(corrupt);
         }

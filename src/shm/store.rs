@@ -6,10 +6,10 @@
 //!                          ^frame starts here ... ends here^
 //! ```
 
-#[cfg(not(sipbus_loom))]
-pub use real::Store;
 #[cfg(sipbus_loom)]
 pub use model::Store;
+#[cfg(not(sipbus_loom))]
+pub use real::Store;
 
 #[cfg(not(sipbus_loom))]
 mod real {
@@ -91,7 +91,9 @@ mod model {
         #[must_use]
         pub fn model(capacity: usize) -> Self {
             let bytes = (0..capacity).map(|_| UnsafeCell::new(0)).collect();
-            Self { bytes: Arc::new(bytes) }
+            Self {
+                bytes: Arc::new(bytes),
+            }
         }
 
         /// The size of the area in bytes.
@@ -108,7 +110,8 @@ mod model {
         pub(in crate::shm) unsafe fn write(&self, position: u64, bytes: &[u8]) {
             for (i, byte) in bytes.iter().enumerate() {
                 // SAFETY: loom fails the model if another thread reads this cell.
-                self.cell(position + i as u64).with_mut(|cell| unsafe { *cell = *byte });
+                self.cell(position + i as u64)
+                    .with_mut(|cell| unsafe { *cell = *byte });
             }
         }
 

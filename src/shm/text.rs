@@ -28,9 +28,11 @@ impl<const N: usize> Text<N> {
         for (cell, byte) in self.bytes.iter().zip(text.as_bytes().iter().take(end)) {
             cell.store(*byte, Ordering::Relaxed);
         }
-        self.len.store(u32::try_from(end).unwrap_or(0), Ordering::Relaxed);
+        self.len
+            .store(u32::try_from(end).unwrap_or(0), Ordering::Relaxed);
         // SYNC text-bytes: the bytes are seen before the even version.
-        self.version.store(version.wrapping_add(1), Ordering::Release);
+        self.version
+            .store(version.wrapping_add(1), Ordering::Release);
     }
 
     /// The text now. After a few tries under a writer that never ends (it was killed), what is
@@ -43,7 +45,12 @@ impl<const N: usize> Text<N> {
             let before = self.version.load(Ordering::Acquire);
             let len = self.len.load(Ordering::Relaxed) as usize;
             copy.clear();
-            copy.extend(self.bytes.iter().take(len).map(|cell| cell.load(Ordering::Relaxed)));
+            copy.extend(
+                self.bytes
+                    .iter()
+                    .take(len)
+                    .map(|cell| cell.load(Ordering::Relaxed)),
+            );
             // SYNC text-version
             fence(Ordering::Acquire);
             if before & 1 == 0 && self.version.load(Ordering::Relaxed) == before {

@@ -38,7 +38,10 @@ pub fn engine_path() -> io::Result<PathBuf> {
         Ok(()) => Ok(engine),
         Err(error) => Err(io::Error::new(
             io::Error::from(error).kind(),
-            format!("the engine {} cannot be executed: {error}", engine.display()),
+            format!(
+                "the engine {} cannot be executed: {error}",
+                engine.display()
+            ),
         )),
     }
 }

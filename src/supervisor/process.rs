@@ -32,16 +32,32 @@ impl Engine {
         let number = |fd: BorrowedFd<'_>| fd.as_raw_fd().to_string();
         command
             .arg(format!("--{}={}", argument::REGION, number(region)))
-            .arg(format!("--{}={}", argument::CONTROL, number(its_control.as_fd())))
-            .arg(format!("--{}={}", argument::LOG, number(its_records.as_fd())));
+            .arg(format!(
+                "--{}={}",
+                argument::CONTROL,
+                number(its_control.as_fd())
+            ))
+            .arg(format!(
+                "--{}={}",
+                argument::LOG,
+                number(its_records.as_fd())
+            ));
         for (module, doorbell) in &supervised.doorbells {
-            command.arg(format!("--{}={module}={}", argument::DOORBELL, number(*doorbell)));
+            command.arg(format!(
+                "--{}={module}={}",
+                argument::DOORBELL,
+                number(*doorbell)
+            ));
             kept.push(*doorbell);
         }
         leave_only(&kept)?;
         // The engine's environment is empty but for what its libraries are asked to do by users.
         // A process group of its own keeps a terminal's Ctrl-C away from it.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).env_clear().process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .env_clear()
+            .process_group(0);
         for name in ["TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -50,7 +66,12 @@ impl Engine {
         let child = command.spawn()?;
         let pid = rustix::process::Pid::from_child(&child);
         let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Self { child, pidfd, control, records })
+        Ok(Self {
+            child,
+            pidfd,
+            control,
+            records,
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -60,7 +81,10 @@ impl Engine {
     /// Asks it to drain and end.
     pub(super) fn stop(&mut self) {
         if let Err(error) = self.control.write_all(b"D") {
-            log(Level::Debug, &format!("the engine cannot be told to stop: {error}"));
+            log(
+                Level::Debug,
+                &format!("the engine cannot be told to stop: {error}"),
+            );
         }
     }
 
@@ -87,7 +111,10 @@ impl Engine {
     /// Ends it at once.
     pub(super) fn kill(&mut self) {
         if let Err(error) = self.child.kill() {
-            log(Level::Error, &format!("the engine cannot be killed: {error}"));
+            log(
+                Level::Error,
+                &format!("the engine cannot be killed: {error}"),
+            );
         }
     }
 

@@ -58,9 +58,15 @@ pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
         if outcome == Woken::Stop {
             return Ok(());
         }
-        failures = if started.elapsed() >= GOOD_RUN { 0 } else { failures + 1 };
+        failures = if started.elapsed() >= GOOD_RUN {
+            0
+        } else {
+            failures + 1
+        };
         if failures > 1 {
-            let pause = PAUSE.saturating_mul(1 << (failures - 2).min(8)).min(PAUSE_MAX);
+            let pause = PAUSE
+                .saturating_mul(1 << (failures - 2).min(8))
+                .min(PAUSE_MAX);
             if wait(signals, parent.as_ref(), None, Some(pause))? == Woken::Stop {
                 return drain_with_new_engine(supervised);
             }
@@ -77,12 +83,19 @@ fn watch(
     first: bool,
 ) -> io::Result<Woken> {
     let words = &supervised.region.head().engine;
-    words.started_at.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs()));
+    words.started_at.set(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |t| t.as_secs()),
+    );
     if !first {
         words.restarts.add(1);
     }
     words.pid.set(u64::from(engine.pid()));
-    log(Level::Info, &format!("the engine runs as process {}", engine.pid()));
+    log(
+        Level::Info,
+        &format!("the engine runs as process {}", engine.pid()),
+    );
     loop {
         match wait(signals, parent, Some(&engine), None)? {
             Woken::Other => {}
@@ -93,7 +106,10 @@ fn watch(
             Woken::EngineDied => {
                 words.pid.set(0);
                 let status = engine.reap()?;
-                log(Level::Error, &format!("the engine died ({status}), starting it again"));
+                log(
+                    Level::Error,
+                    &format!("the engine died ({status}), starting it again"),
+                );
                 return Ok(Woken::EngineDied);
             }
         }
@@ -117,7 +133,12 @@ fn drain_with(
     mut engine: Engine,
     deadline: Instant,
 ) -> io::Result<bool> {
-    supervised.region.head().engine.pid.set(u64::from(engine.pid()));
+    supervised
+        .region
+        .head()
+        .engine
+        .pid
+        .set(u64::from(engine.pid()));
     engine.stop();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -136,7 +157,10 @@ fn drain_with(
     supervised.region.head().engine.pid.set(0);
     let status = engine.reap()?;
     if status.code().is_none() {
-        log(Level::Error, &format!("the engine died while draining ({status})"));
+        log(
+            Level::Error,
+            &format!("the engine died while draining ({status})"),
+        );
     }
     Ok(status.code().is_some())
 }
@@ -182,7 +206,10 @@ fn poll_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
 /// Kamailio's main process: when it is killed, nobody sends SIGTERM any more.
 fn watch_parent() -> io::Result<Option<OwnedFd>> {
     match rustix::process::getppid() {
-        Some(parent) => Ok(Some(rustix::process::pidfd_open(parent, PidfdFlags::empty())?)),
+        Some(parent) => Ok(Some(rustix::process::pidfd_open(
+            parent,
+            PidfdFlags::empty(),
+        )?)),
         None => Ok(None),
     }
 }

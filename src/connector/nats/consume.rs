@@ -60,7 +60,8 @@ async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), Str
     loop {
         // Messages may come before the PONG: they stay in the buffer, behind what is looked at.
         let (mut at, mut answered) = (0, false);
-        while let Some((op, len)) = parse(session.buffer.get(at..).unwrap_or_default(), usize::MAX)? {
+        while let Some((op, len)) = parse(session.buffer.get(at..).unwrap_or_default(), usize::MAX)?
+        {
             match op {
                 Op::Error(why) => return Err(shown(why)),
                 Op::Pong => answered = true,
@@ -127,7 +128,9 @@ impl Consumer<'_> {
                 }
                 continue;
             }
-            let Some((op, len)) = parse(rest, most)? else { break };
+            let Some((op, len)) = parse(rest, most)? else {
+                break;
+            };
             match op {
                 Op::Message(message) => stage(self.inbound, &message).await,
                 Op::TooLarge(bytes) => {
@@ -152,8 +155,18 @@ impl Consumer<'_> {
 }
 
 async fn stage(inbound: &mut Inbound, message: &Message<'_>) {
-    let Message { subject, reply, headers, payload } = *message;
-    let event = Event::Message { subject, reply, headers, payload };
+    let Message {
+        subject,
+        reply,
+        headers,
+        payload,
+    } = *message;
+    let event = Event::Message {
+        subject,
+        reply,
+        headers,
+        payload,
+    };
     let header = match event.header() {
         Ok(header) => header,
         Err(error) => {

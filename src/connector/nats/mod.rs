@@ -21,14 +21,25 @@ use presence::Presence;
 use std::rc::Rc;
 
 /// The table's line.
-pub const CONNECTOR: Connector =
-    Connector { name: "nats", run: |link, settings| Box::pin(run(link, settings)) };
+pub const CONNECTOR: Connector = Connector {
+    name: "nats",
+    run: |link, settings| Box::pin(run(link, settings)),
+};
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let settings: Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
     let settings = Rc::new(settings);
-    let Link { outbound, mut inbounds, board, drain } = link;
-    let events = if settings.connection_events { inbounds.pop() } else { None };
+    let Link {
+        outbound,
+        mut inbounds,
+        board,
+        drain,
+    } = link;
+    let events = if settings.connection_events {
+        inbounds.pop()
+    } else {
+        None
+    };
     let connections = 1 + settings.subscriptions.len();
     let presence = Rc::new(Presence::new(board, connections, events));
     for (line, inbound) in settings.subscriptions.iter().cloned().zip(inbounds) {

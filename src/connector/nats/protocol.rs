@@ -99,7 +99,10 @@ pub(super) fn parse(
         b"-ERR" => Op::Error(line.get(5..).unwrap_or_default().trim_ascii()),
         word => {
             let word = word.get(..word.len().min(20)).unwrap_or_default();
-            return Err(format!("it does not speak NATS, but says \"{}\"", word.escape_ascii()));
+            return Err(format!(
+                "it does not speak NATS, but says \"{}\"",
+                word.escape_ascii()
+            ));
         }
     };
     Ok(Some((op, end + 1)))
@@ -114,7 +117,9 @@ fn message<'a>(
     message_bytes_max: usize,
 ) -> Result<Option<(Op<'a>, usize)>, String> {
     let unsound = || "it sends a message line that cannot be read".to_owned();
-    let mut words = arguments.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let mut words = arguments
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
     let mut fields = [&[][..]; 5];
     let mut count = 0;
     for (field, word) in fields.iter_mut().zip(&mut words) {
@@ -130,22 +135,37 @@ fn message<'a>(
         3 => fields[2],
         _ => return Err(unsound()),
     };
-    let total = fields.get(count - 1).and_then(|word| number(word)).ok_or_else(unsound)?;
+    let total = fields
+        .get(count - 1)
+        .and_then(|word| number(word))
+        .ok_or_else(unsound)?;
     let split = if has_headers {
-        fields.get(count - 2).and_then(|word| number(word)).ok_or_else(unsound)?
+        fields
+            .get(count - 2)
+            .and_then(|word| number(word))
+            .ok_or_else(unsound)?
     } else {
         0
     };
     if total > message_bytes_max {
         return Ok(Some((Op::TooLarge(total + 2), line_bytes)));
     }
-    let Some(body) = rest.get(..total) else { return Ok(None) };
-    let Some(end) = rest.get(total..total + 2) else { return Ok(None) };
+    let Some(body) = rest.get(..total) else {
+        return Ok(None);
+    };
+    let Some(end) = rest.get(total..total + 2) else {
+        return Ok(None);
+    };
     if end != b"\r\n" {
         return Err("it sends a message that is longer than its line says".to_owned());
     }
     let (headers, payload) = body.split_at_checked(split).ok_or_else(unsound)?;
-    let message = Message { subject: fields[0], reply, headers, payload };
+    let message = Message {
+        subject: fields[0],
+        reply,
+        headers,
+        payload,
+    };
     Ok(Some((Op::Message(message), line_bytes + total + 2)))
 }
 
@@ -153,10 +173,12 @@ fn number(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || digits.len() > 10 {
         return None;
     }
-    digits.iter().try_fold(0_usize, |number, digit| match digit {
-        b'0'..=b'9' => Some(number * 10 + usize::from(digit - b'0')),
-        _ => None,
-    })
+    digits
+        .iter()
+        .try_fold(0_usize, |number, digit| match digit {
+            b'0'..=b'9' => Some(number * 10 + usize::from(digit - b'0')),
+            _ => None,
+        })
 }
 
 /// Writes a `PUB`.

@@ -56,7 +56,7 @@ pub(super) async fn run(
 /// Ends when the engine drains and there is nothing to deliver.
 async fn nothing_left(drain: &mut watch::Receiver<bool>, outbound: &mut Outbound) {
     // A closed channel means that the engine is gone: drain as well.
-    _ = drain.wait_for(|drain| *drain).await;
+    drop(drain.wait_for(|drain| *drain).await);
     outbound.rewind();
     if !outbound.is_empty() {
         std::future::pending::<()>().await;
@@ -123,7 +123,12 @@ impl<'a> Publisher<'a> {
                 }
             }
             let (writes, idle) = (!self.batch.is_empty(), self.batch.is_empty());
-            let Session { reader, writer, buffer, .. } = &mut self.session;
+            let Session {
+                reader,
+                writer,
+                buffer,
+                ..
+            } = &mut self.session;
             let step = tokio::select! {
                 read = session::read(reader, buffer) => read.map(|()| Step::Read),
                 written = writer.write_buf(&mut self.batch), if writes => match written {
@@ -160,7 +165,12 @@ impl<'a> Publisher<'a> {
         if self.leaving {
             return;
         }
-        let Self { batch, session, outbound, .. } = self;
+        let Self {
+            batch,
+            session,
+            outbound,
+            ..
+        } = self;
         let limit = session.info.max_payload;
         let taken = outbound.take(BATCH_BYTES, |frame| encode(batch, frame, limit));
         if taken {
@@ -173,7 +183,11 @@ impl<'a> Publisher<'a> {
 
     /// TLS keeps bytes until it is flushed; for TCP this does nothing.
     async fn flush(&mut self) -> Result<(), String> {
-        self.session.writer.flush().await.map_err(|error| error.to_string())
+        self.session
+            .writer
+            .flush()
+            .await
+            .map_err(|error| error.to_string())
     }
 
     fn understand(&mut self) -> Result<(), String> {

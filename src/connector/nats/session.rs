@@ -42,7 +42,9 @@ impl Failover {
         let count = configured.len() + self.discovered.len();
         let index = self.next % count.max(1);
         self.next = index + 1;
-        configured.get(index).or_else(|| self.discovered.get(index - configured.len()))
+        configured
+            .get(index)
+            .or_else(|| self.discovered.get(index - configured.len()))
     }
 
     /// Takes the cluster's servers from what one of them says; they are logged in to like it.
@@ -50,10 +52,16 @@ impl Failover {
         let addresses = info.connect_urls.iter().filter_map(|url| {
             let (host, port) = url.rsplit_once(':')?;
             let host = host.trim_matches(['[', ']']).to_owned();
-            Some(Server { host, port: port.parse().ok()?, ..like.clone() })
+            Some(Server {
+                host,
+                port: port.parse().ok()?,
+                ..like.clone()
+            })
         });
         let known = |server: &Server| {
-            configured.iter().any(|other| (&other.host, other.port) == (&server.host, server.port))
+            configured
+                .iter()
+                .any(|other| (&other.host, other.port) == (&server.host, server.port))
         };
         self.discovered = addresses.filter(|server| !known(server)).take(64).collect();
     }
@@ -75,9 +83,13 @@ pub(super) async fn connect(
     loop {
         // A round through all servers, then a pause.
         for _ in 0..settings.servers.len() + failover.discovered.len() {
-            let Some(server) = failover.next(&settings.servers).cloned() else { continue };
+            let Some(server) = failover.next(&settings.servers).cloned() else {
+                continue;
+            };
             let attempt = timeout(limit, attempt(&server, settings));
-            let result = attempt.await.unwrap_or_else(|_| Err("it does not answer".to_owned()));
+            let result = attempt
+                .await
+                .unwrap_or_else(|_| Err("it does not answer".to_owned()));
             match result {
                 Ok(session) => {
                     failover.discover(&session.info, &server, &settings.servers);
@@ -93,9 +105,13 @@ pub(super) async fn connect(
 
 async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String> {
     let address = (server.host.as_str(), server.port);
-    let mut stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    let mut stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| error.to_string())?;
     // Batches are written whole; waiting for more would only delay them.
-    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    stream
+        .set_nodelay(true)
+        .map_err(|error| error.to_string())?;
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     let info = expect_info(&mut stream, &mut buffer).await?;
     let wants_tls = server.tls || settings.tls.always;
@@ -110,11 +126,23 @@ async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String
         let stream = tls::secure(stream, &server.host, &settings.tls).await?;
         let (reader, writer) = tokio::io::split(stream);
         let (reader, writer) = (Box::new(reader), Box::new(writer));
-        Session { reader, writer, buffer, info, server: server_name }
+        Session {
+            reader,
+            writer,
+            buffer,
+            info,
+            server: server_name,
+        }
     } else {
         let (reader, writer) = stream.into_split();
         let (reader, writer) = (Box::new(reader), Box::new(writer));
-        Session { reader, writer, buffer, info, server: server_name }
+        Session {
+            reader,
+            writer,
+            buffer,
+            info,
+            server: server_name,
+        }
     };
     log_in(&mut session, server, settings, wants_tls).await?;
     Ok(session)
@@ -123,8 +151,11 @@ async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String
 async fn expect_info(stream: &mut TcpStream, buffer: &mut BytesMut) -> Result<Info, String> {
     loop {
         if let Some((op, len)) = parse(buffer, 0)? {
-            let Op::Info(json) = op else { return Err("it does not greet like NATS".to_owned()) };
-            let info = serde_json::from_slice(json).map_err(|error| format!("its INFO: {error}"))?;
+            let Op::Info(json) = op else {
+                return Err("it does not greet like NATS".to_owned());
+            };
+            let info =
+                serde_json::from_slice(json).map_err(|error| format!("its INFO: {error}"))?;
             buffer.advance(len);
             return Ok(info);
         }
@@ -143,7 +174,10 @@ async fn log_in(
         None => None,
     };
     let nonce = session.info.nonce.as_deref().unwrap_or_default();
-    let sig = credentials.as_ref().map(|credentials| credentials.sign(nonce)).transpose()?;
+    let sig = credentials
+        .as_ref()
+        .map(|credentials| credentials.sign(nonce))
+        .transpose()?;
     let connect = Connect {
         verbose: false,
         pedantic: false,
@@ -157,7 +191,9 @@ async fn log_in(
         user: server.user.as_deref(),
         pass: server.password.as_deref(),
         auth_token: server.token.as_deref(),
-        jwt: credentials.as_ref().map(|credentials| credentials.jwt.as_str()),
+        jwt: credentials
+            .as_ref()
+            .map(|credentials| credentials.jwt.as_str()),
         sig,
     };
     let json = serde_json::to_string(&connect).map_err(|error| error.to_string())?;
@@ -201,7 +237,10 @@ pub(super) async fn write<W: AsyncWrite + Unpin + ?Sized>(
     writer: &mut W,
     bytes: &[u8],
 ) -> Result<(), String> {
-    writer.write_all(bytes).await.map_err(|error| error.to_string())?;
+    writer
+        .write_all(bytes)
+        .await
+        .map_err(|error| error.to_string())?;
     writer.flush().await.map_err(|error| error.to_string())
 }
 
@@ -216,10 +255,16 @@ impl Credentials {
         let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
         let block = |what: &str| {
             let after = text.split_once(&format!("BEGIN {what}"))?.1;
-            after.lines().skip(1).map(str::trim).find(|line| !line.is_empty())
+            after
+                .lines()
+                .skip(1)
+                .map(str::trim)
+                .find(|line| !line.is_empty())
         };
         let missing = |what: &str| format!("{file}: there is no {what} in it");
-        let jwt = block("NATS USER JWT").ok_or_else(|| missing("NATS USER JWT"))?.to_owned();
+        let jwt = block("NATS USER JWT")
+            .ok_or_else(|| missing("NATS USER JWT"))?
+            .to_owned();
         let seed = block("USER NKEY SEED").ok_or_else(|| missing("USER NKEY SEED"))?;
         let key = nkeys::KeyPair::from_seed(seed)
             .map_err(|_| format!("{file}: its USER NKEY SEED cannot be read"))?;
@@ -227,7 +272,10 @@ impl Credentials {
     }
 
     fn sign(&self, nonce: &str) -> Result<String, String> {
-        let signature = self.key.sign(nonce.as_bytes()).map_err(|error| error.to_string())?;
+        let signature = self
+            .key
+            .sign(nonce.as_bytes())
+            .map_err(|error| error.to_string())?;
         Ok(data_encoding::BASE64URL_NOPAD.encode(&signature))
     }
 }

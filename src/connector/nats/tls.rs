@@ -24,7 +24,10 @@ pub(super) async fn secure(
     let server = ServerName::try_from(name.clone())
         .map_err(|_| format!("\"{name}\" is no name a certificate can have"))?;
     let connector = TlsConnector::from(Arc::new(config(tls)?));
-    connector.connect(server, stream).await.map_err(|error| format!("TLS: {error}"))
+    connector
+        .connect(server, stream)
+        .await
+        .map_err(|error| format!("TLS: {error}"))
 }
 
 fn config(tls: &Tls) -> Result<ClientConfig, String> {
@@ -33,7 +36,9 @@ fn config(tls: &Tls) -> Result<ClientConfig, String> {
         Some(file) => {
             let certificates = certificates(file)?;
             for certificate in certificates {
-                roots.add(certificate).map_err(|error| format!("{file}: {error}"))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| format!("{file}: {error}"))?;
             }
         }
         None => {
@@ -64,7 +69,10 @@ fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| format!("{file}: {error}"))?;
     if found.is_empty() {
-        return Err(format!("{file}: {}", io::Error::other("there is no certificate in it")));
+        return Err(format!(
+            "{file}: {}",
+            io::Error::other("there is no certificate in it")
+        ));
     }
     Ok(found)
 }

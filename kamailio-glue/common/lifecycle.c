@@ -1,0 +1,202 @@
+/*
+ * A shim's life: settings in mod_init, the region in PROC_INIT, processes in PROC_MAIN.
+ */
+#include "shim.h"
+
+#include "core/cfg/cfg_struct.h"
+#include "core/dprint.h"
+#include "core/fmsg.h"
+#include "core/pt.h"
+#include "core/route.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* Whether this shim is the one that forks the supervisor. */
+static int supervises = 0;
+
+/* The host's table: logging and event routes */
+
+static void host_log(int32_t level, const char *text, size_t len)
+{
+	int width = (int)len;
+
+	switch(level) {
+		case SIPBUS_LOG_ERROR:
+			LM_ERR("%.*s\n", width, text);
+			break;
+		case SIPBUS_LOG_WARNING:
+			LM_WARN("%.*s\n", width, text);
+			break;
+		case SIPBUS_LOG_NOTICE:
+			LM_NOTICE("%.*s\n", width, text);
+			break;
+		case SIPBUS_LOG_INFO:
+			LM_INFO("%.*s\n", width, text);
+			break;
+		default:
+			LM_DBG("%.*s\n", width, text);
+	}
+}
+
+static int32_t host_event_route(const char *name)
+{
+	char copy[512];
+	int route;
+
+	if((size_t)snprintf(copy, sizeof(copy), "%s", name) >= sizeof(copy))
+		return -1;
+	route = route_lookup(&event_rt, copy);
+	return route >= 0 && event_rt.rlist[route] != NULL ? route : -1;
+}
+
+static void host_event_route_each(
+		void *context, void (*each)(void *context, const char *name))
+{
+	int i;
+	struct str_hash_entry *entry;
+	char name[512];
+
+	for(i = 0; i < event_rt.names.size; i++) {
+		clist_foreach(&event_rt.names.table[i], entry, next)
+		{
+			snprintf(name, sizeof(name), "%.*s", entry->key.len, entry->key.s);
+			if(host_event_route(name) >= 0)
+				each(context, name);
+		}
+	}
+}
+
+static const sipbus_host host = {
+		.log = host_log,
+		.event_route = host_event_route,
+		.event_route_each = host_event_route_each,
+};
+
+void sipbus_shim_register(void)
+{
+	sipbus_host_set(&host);
+}
+
+/* mod_init */
+
+static uint32_t workers(const sipbus_shim *shim)
+{
+	uint32_t count = 0;
+
+	while(shim->worker_title(count) != NULL)
+		count++;
+	return count;
+}
+
+/* True if the script wants to hear of the connection. */
+static int wants_connection_events(const sipbus_shim *shim)
+{
+	const char *const *route;
+	char name[128];
+
+	if(shim->callback.len > 0)
+		return 1;
+	for(route = shim->connection_routes; route != NULL && *route; route++) {
+		snprintf(name, sizeof(name), "%s:%s", shim->name, *route);
+		if(host_event_route(name) >= 0)
+			return 1;
+	}
+	return 0;
+}
+
+int sipbus_shim_init(const sipbus_shim *shim)
+{
+	int processes;
+
+	if(faked_msg_init() < 0) {
+		LM_ERR("the message that event routes run on cannot be made\n");
+		return -1;
+	}
+	if(shim->configure(wants_connection_events(shim)) != 0)
+		return -1;
+	if(sipbus_statistics_register(shim->name) < 0)
+		return -1;
+	supervises = sipbus_supervisor_claim();
+	if(supervises && sipbus_rpc_register() < 0)
+		return -1;
+	processes = (int)workers(shim) + supervises;
+	register_procs(processes);
+	cfg_register_child(processes);
+	return 0;
+}
+
+/* Processes */
+
+static int supervisor(void)
+{
+	sigset_t stops;
+	int signals;
+
+	/* Kamailio's own handler would end the process at once, with accepted
+	 * messages still in their lanes: these signals are read instead. */
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGINT);
+	if(sigprocmask(SIG_BLOCK, &stops, NULL) < 0)
+		return 1;
+	signals = signalfd(-1, &stops, SFD_CLOEXEC);
+	if(signals < 0)
+		return 1;
+	return sipbus_supervise(signals);
+}
+
+static int fork_supervisor(void)
+{
+	int pid = fork_process(PROC_NOCHLDINIT, "sipbus supervisor", 0);
+
+	if(pid == 0) {
+		if(cfg_child_init() < 0)
+			_exit(1);
+		/* Not exit(): what other modules left for their main process is not ours to run. */
+		_exit(supervisor());
+	}
+	return pid;
+}
+
+static int fork_worker(const sipbus_shim *shim, uint32_t worker)
+{
+	char title[128];
+	int pid;
+
+	snprintf(title, sizeof(title), "%s", shim->worker_title(worker));
+	pid = fork_process(PROC_RPC, title, 1);
+	if(pid == 0) {
+		if(cfg_child_init() < 0)
+			_exit(1);
+		while(shim->worker_step(worker) == 0)
+			;
+		LM_CRIT("%s ends\n", title);
+		_exit(1);
+	}
+	return pid;
+}
+
+int sipbus_shim_child(const sipbus_shim *shim, int rank)
+{
+	uint32_t worker;
+
+	if(rank == PROC_INIT)
+		return sipbus_create((uint32_t)get_max_procs());
+	if(rank != PROC_MAIN)
+		return 0;
+	if(supervises && fork_supervisor() < 0) {
+		LM_ERR("the supervisor of the engine cannot be forked\n");
+		return -1;
+	}
+	for(worker = 0; shim->worker_title(worker) != NULL; worker++) {
+		if(fork_worker(shim, worker) < 0) {
+			LM_ERR("%s cannot be forked\n", shim->worker_title(worker));
+			return -1;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,113 @@
+/*
+ * What every shim is made of. A shim is the tables of one module and three-line wrappers; the rest
+ * is here, compiled into each.
+ *
+ * sr_module.h comes first: it decides what the other headers mean.
+ */
+#ifndef SIPBUS_SHIM_H
+#define SIPBUS_SHIM_H
+
+#include "core/sr_module.h"
+
+#include "core/pvar.h"
+#include "core/rpc.h"
+#include "core/str.h"
+
+#include "sipbus_host.h"
+#include "sipbus.h"
+
+/* lifecycle.c: from mod_init to the processes */
+
+typedef struct sipbus_shim {
+	/* The module's name. */
+	const char *name;
+	/* The second parts of the event routes of the connection, NULL at the end. */
+	const char *const *connection_routes;
+	/* The KEMI callback, if the configuration has one. */
+	str callback;
+	/* Checks the settings; not 0 if any is wrong, which was logged then. */
+	int (*configure)(int connection_events);
+	/* Title of an event worker, NULL behind the last. */
+	const char *(*worker_title)(uint32_t worker);
+	/* Waits for the worker's next event and handles it; not 0 if that failed. */
+	int (*worker_step)(uint32_t worker);
+} sipbus_shim;
+
+/* Makes the host known to libsipbus. To be called in mod_register. */
+void sipbus_shim_register(void);
+/* The body of mod_init. */
+int sipbus_shim_init(const sipbus_shim *shim);
+/* The body of child_init. */
+int sipbus_shim_child(const sipbus_shim *shim, int rank);
+
+/* event_route.c */
+
+/*
+ * Runs event route `route`, or without one (-1) the callback with the event's name. Returns 1 if
+ * there was something to run.
+ */
+int sipbus_event_run(int route, const char *name, const str *callback);
+
+/* text.c: function parameters that hold text and variables */
+
+/* Fixup and its free function, for every parameter of every function. */
+int sipbus_text_fixup(void **param, int number);
+int sipbus_text_free(void **param, int number);
+
+/*
+ * The value of a parameter, byte for byte. It stays valid until the same `place` is used again;
+ * that of SIPBUS_TEXT_LAST only until any variable is evaluated, and costs no copy. Returns not 0
+ * if the parameter is $null or cannot be evaluated.
+ */
+enum { SIPBUS_TEXT_LAST = 0, SIPBUS_TEXT_PLACES = 4 };
+int sipbus_text_value(
+		sip_msg_t *msg, char *param, int place, sipbus_slice *value);
+
+/* rpc.c */
+
+/* Answers an RPC with the report that `write` makes. */
+void sipbus_rpc_answer(rpc_t *rpc, void *context,
+		int (*write)(const char *module, const sipbus_report *report),
+		const char *module);
+/* Registers sipbus.status; once per Kamailio. */
+int sipbus_rpc_register(void);
+
+/* statistics.c */
+
+/* Registers all counters of a module as Kamailio statistics. */
+int sipbus_statistics_register(const char *module);
+
+/* variable.c */
+
+/* A pseudo-variable's value: `found` as the getters of sipbus.h return it. */
+int sipbus_variable(
+		sip_msg_t *msg, pv_param_t *param, pv_value_t *value, int found,
+		sipbus_slice bytes);
+
+/* A function of any number of arguments in the table of commands. */
+#define SIPBUS_FUNCTION(function) ((cmd_function)(void (*)(void))(function))
+
+/*
+ * Settings: SIPBUS_TEXT_SETTING(nats, nats_url) defines the function that notes one, and
+ * SIPBUS_TEXT_ROW(nats_url) is its line in the table of parameters.
+ */
+#define SIPBUS_TEXT_SETTING(module, setting)                      \
+	static int set_##setting(modparam_t type, void *value)        \
+	{                                                             \
+		(void)type;                                               \
+		sipbus_setting_text(#module, #setting, (char *)value);    \
+		return 0;                                                 \
+	}
+#define SIPBUS_NUMBER_SETTING(module, setting)                    \
+	static int set_##setting(modparam_t type, void *value)        \
+	{                                                             \
+		(void)type;                                               \
+		sipbus_setting_number(#module, #setting, (long)value);    \
+		return 0;                                                 \
+	}
+#define SIPBUS_TEXT_ROW(module, setting)                          \
+	{#setting, PARAM_STRING | PARAM_USE_FUNC, (void *)set_##setting},
+#define SIPBUS_NUMBER_ROW(module, setting)                        \
+	{#setting, PARAM_INT | PARAM_USE_FUNC, (void *)set_##setting},
+
+#endif
