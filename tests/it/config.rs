@@ -126,9 +126,10 @@ impl Config {
 
     /// The whole file, for a Kamailio that serves SIP on the port.
     pub(crate) fn text(&self, sip: u16) -> String {
+        let modules = require::modules();
         let mpath = format!(
             "{}:{}",
-            require::modules().display(),
+            modules.display(),
             require::stock_modules().display()
         );
         let socket = self.folder.path().join("rpc");
@@ -137,14 +138,14 @@ impl Config {
             (false, true) => format!("{FRAME}{}", self.routes),
             (false, false) => format!("{FRAME}{}\nroute[TEST] {{ return; }}", self.routes),
         };
-        let modules: String = MODULES
+        let loaded: String = MODULES
             .iter()
             .map(|name| format!("loadmodule \"{name}.so\"\n"))
             .collect();
         format!(
             "#!KAMAILIO\ndebug=2\nlog_stderror=yes\nchildren={WORKERS}\nauto_aliases=no\n\
              disable_tcp=yes\nmax_while_loops=0\nlisten=udp:127.0.0.1:{sip}\nmpath=\"{mpath}\"\n\
-             {modules}\
+             {loaded}\
              modparam(\"jsonrpcs\", \"transport\", 4)\n\
              modparam(\"jsonrpcs\", \"dgram_socket\", \"{}\")\n\
              modparam(\"htable\", \"htable\", \"count=>size=6;initval=0;\")\n\

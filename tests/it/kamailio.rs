@@ -16,10 +16,10 @@ impl Config {
         let port = port::free();
         let folder = self.folder.path();
         std::fs::write(folder.join("kamailio.cfg"), self.text(port)).unwrap();
-        let mut args: Vec<String> = ["-f", "kamailio.cfg", "-E", "-Y"]
-            .map(String::from)
-            .to_vec();
-        args.push(folder.display().to_string());
+        let mut args: Vec<String> = ["-f", "kamailio.cfg", "-E"].map(String::from).to_vec();
+        for option in ["-Y", "-w"] {
+            args.extend([option.into(), folder.display().to_string()]);
+        }
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
         let program = require::program("kamailio").unwrap();
@@ -47,7 +47,6 @@ impl Config {
 
     /// Starts Kamailio in the background: with it, the pid of its main process.
     pub(crate) fn start_daemonized(self) -> (Kamailio, u32) {
-        // A daemon works in the root folder: the file's path must be whole.
         let file = self.folder.path().join("pid");
         let mut kamailio = self.spawn(&["-P", &file.display().to_string()]);
         let mut sip = kamailio.sip();

@@ -39,7 +39,7 @@ impl Server {
             .append(true)
             .open(&log)
             .unwrap();
-        let family = Family::new(name);
+        let family = Family::new(name, folder);
         // With setpriv, a test process that is killed takes its servers along.
         let mut command = match require::program("setpriv") {
             Some(setpriv) => {
@@ -49,7 +49,10 @@ impl Server {
             }
             None => Command::new(program),
         };
-        command.args(args).current_dir(folder).env(MARK, &family.0);
+        command
+            .args(args)
+            .current_dir(folder)
+            .env(MARK, family.value());
         command
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
@@ -135,23 +138,42 @@ impl Drop for Server {
 }
 
 /// All processes that descend from one start of one server.
-pub(crate) struct Family(String);
+pub(crate) struct Family {
+    mark: String,
+    folder: PathBuf,
+}
 
 impl Family {
-    fn new(name: &str) -> Self {
+    fn new(name: &str, folder: &Path) -> Self {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        Self(format!("{name}-{}-{serial}", std::process::id()))
+        let mark = format!("{MARK}={name}-{}-{serial}", std::process::id());
+        Self {
+            mark,
+            folder: folder.into(),
+        }
     }
 
-    /// The living ones, in no order. Zombies do not count: they hold nothing.
+    fn value(&self) -> &str {
+        &self.mark[MARK.len() + 1..]
+    }
+
+    /// The living ones, in no order: those that have the mark in their environment, or work in the
+    /// server's folder, as a program with an environment of its own still does. Zombies do not
+    /// count: they hold nothing.
     pub(crate) fn members(&self) -> Vec<u32> {
-        let wanted = format!("{MARK}={}", self.0).into_bytes();
+        let works_here = |pid: u32| {
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&self.folder))
+        };
         all_pids()
-            .filter(|pid| {
-                fs::read(format!("/proc/{pid}/environ"))
-                    .is_ok_and(|env| env.split(|byte| *byte == 0).any(|each| each == wanted))
-            })
+            .filter(|pid| self.marked(*pid) || works_here(*pid))
             .collect()
+    }
+
+    fn marked(&self, pid: u32) -> bool {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|each| each == self.mark.as_bytes())
     }
 }
 

@@ -61,10 +61,12 @@ fn missing(name: &str) -> Option<String> {
 
 /// The folder of the modules under test.
 pub(crate) fn modules() -> PathBuf {
-    std::env::var_os("SIPBUS_MODULES").map_or_else(
+    let folder = std::env::var_os("SIPBUS_MODULES").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/modules"),
         PathBuf::from,
-    )
+    );
+    // Kamailio is started elsewhere: what is relative here would not be found there.
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 /// The folder of Kamailio's own modules, beside which ours are tried.

@@ -17,7 +17,7 @@ struct Writer {
     out_of_order: usize,
 }
 
-/// What arrived, of messages with the payload `<writer>:<number>`.
+/// What arrived, of messages with the payload `<writer>:<number>`, and after a blank anything.
 #[derive(Clone, Default)]
 pub(crate) struct Tally(Arc<Mutex<HashMap<String, Writer>>>);
 
@@ -34,7 +34,8 @@ impl Tally {
 
     fn add(&self, message: &Message) {
         let text = std::str::from_utf8(&message.payload).expect("a numbered message");
-        let (writer, number) = text.split_once(':').expect("a numbered message");
+        let numbered = text.split(' ').next().unwrap_or_default();
+        let (writer, number) = numbered.split_once(':').expect("a numbered message");
         let number: usize = number.parse().expect("a numbered message");
         let mut writers = self.0.lock().unwrap();
         if !writers.contains_key(writer) {

@@ -1,11 +1,11 @@
 //! What an operator sees: the RPCs as structures, the statistics, and the Prometheus page.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use serde_json::json;
 
-use crate::kamailio::{Config, Kamailio, WORKERS};
+use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
 use crate::server::nats::Nats;
 use crate::subscriber::Subscriber;
@@ -39,6 +39,7 @@ fn the_status_is_a_structure() {
         .request(PUBLISH)
         .start()
         .connected();
+    assert_eq!(kamailio.sip().message("good", b""), "rc=1");
     let status = kamailio.rpc("sipbus.status", &[]);
     let engine = &status["engine"];
     assert_eq!(engine["state"], "running", "{status}");
@@ -51,7 +52,8 @@ fn the_status_is_a_structure() {
     );
     assert!(
         kamailio.server.family().members().contains(&pid),
-        "{status}"
+        "{status} {}",
+        process::command_line(pid)
     );
 
     let connector = kamailio.connector();
@@ -65,7 +67,7 @@ fn the_status_is_a_structure() {
     );
     assert!(!connector["since"].is_null(), "{status}");
     let lanes = connector["lanes"].as_array().unwrap();
-    assert!(lanes.len() >= WORKERS as usize, "{status}");
+    assert!(!lanes.is_empty(), "{status}");
     for lane in lanes {
         for field in ["process", "used", "size", "accepted", "refused"] {
             assert!(lane[field].is_u64(), "lane {field} in {lane}");
@@ -183,7 +185,7 @@ fn the_prometheus_page_shows_the_counters() {
         ))
         .after(
             "loadmodule \"xhttp.so\"\nloadmodule \"xhttp_prom.so\"\n\
-             modparam(\"xhttp_prom\", \"xhttp_prom_stats\", \"nats\")",
+             modparam(\"xhttp_prom\", \"xhttp_prom_stats\", \"nats:\")",
         )
         .routes("event_route[xhttp:request] { prom_dispatch(); }")
         .request(PUBLISH)
@@ -191,15 +193,7 @@ fn the_prometheus_page_shows_the_counters() {
         .connected();
     assert_eq!(kamailio.sip().message("good", b""), "rc=1");
     kamailio.wait_counter("delivered", 1);
-    let mut stream = TcpStream::connect(("127.0.0.1", http)).unwrap();
-    stream.set_read_timeout(Some(wait::watchdog())).unwrap();
-    write!(
-        stream,
-        "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    )
-    .unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
+    let page = http_get(http, "/metrics");
     for line in [
         "kamailio_nats_published 1",
         "kamailio_nats_delivered 1",
@@ -285,4 +279,31 @@ fn messages_leave_shared_memory_as_it_was() {
     let after = load(20_000, 2_000);
     assert_eq!(before, after);
     kamailio.stop();
+}
+
+/// The body of what a server answers. It keeps the connection, so the length tells the end.
+fn http_get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(wait::watchdog())).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
+    )
+    .unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(number) = line.strip_prefix("content-length:") {
+            length = number.trim().parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    String::from_utf8(body).unwrap()
 }
