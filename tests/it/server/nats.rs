@@ -70,6 +70,13 @@ impl Nats {
         self.server.take().expect("a running server").stop();
     }
 
+    /// Ends the server as a crash does.
+    pub(crate) fn kill(&mut self) {
+        let mut server = self.server.take().expect("a running server");
+        server.signal(Signal::KILL);
+        server.wait();
+    }
+
     /// Holds the server up: its connections stay, and nothing moves on them.
     pub(crate) fn freeze(&self) {
         self.server.as_ref().unwrap().signal(Signal::STOP);
