@@ -2,7 +2,7 @@
 
 use super::guard::guard;
 use super::instance::{self, claim_supervisor, give};
-use super::slice::text;
+use super::slice::{reference, text};
 use crate::config::Value;
 use crate::host::raw::sipbus_host;
 use crate::host::{self, Level, log};
@@ -14,8 +14,8 @@ use std::ffi::{c_char, c_int};
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_host_set(table: *const sipbus_host) {
     guard("sipbus_host_set", (), || {
-        // SAFETY: H5, the host's table outlives the process.
-        if let Some(table) = unsafe { table.as_ref() } {
+        // H5: the host's table outlives the process.
+        if let Some(table) = reference(table) {
             host::set(table);
         }
     });

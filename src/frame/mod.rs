@@ -31,8 +31,8 @@ impl Header {
         let count = u16::try_from(fields.len()).map_err(|_| TooLong)?;
         let mut bytes = [0; PREFIX_BYTES + 4 * FIELDS_MAX];
         let (prefix, lengths) = bytes.split_at_mut(PREFIX_BYTES);
-        prefix[..2].copy_from_slice(&kind.to_ne_bytes());
-        prefix[2..].copy_from_slice(&count.to_ne_bytes());
+        let ([kind_a, kind_b], [count_a, count_b]) = (kind.to_ne_bytes(), count.to_ne_bytes());
+        prefix.copy_from_slice(&[kind_a, kind_b, count_a, count_b]);
         if fields.len() > FIELDS_MAX {
             return Err(TooLong);
         }

@@ -14,9 +14,8 @@ pub(super) fn answer(waker: OwnedFd, notifies: Vec<Rc<Notify>>) -> io::Result<()
         let mut count = [0; 8];
         while let Ok(mut ready) = waker.readable().await {
             // Reading resets the eventfd; how often it was rung is of no interest.
-            match ready.try_io(|fd| Ok(rustix::io::read(fd, &mut count)?)) {
-                Ok(Ok(_)) => notifies.iter().for_each(|notify| notify.notify_one()),
-                Ok(Err(_)) | Err(_) => {}
+            if let Ok(Ok(_)) = ready.try_io(|fd| Ok(rustix::io::read(fd, &mut count)?)) {
+                notifies.iter().for_each(|notify| notify.notify_one());
             }
         }
     });

@@ -82,8 +82,9 @@ impl Doorbell {
     pub fn asleep(&self) -> Sleep {
         let rings = self.rings.load(Ordering::Relaxed);
         let generation = (self.word.load(Ordering::Relaxed) & !STATE).wrapping_add(GENERATION);
-        // Relaxed: ordered by the fence.
-        self.word.store(generation | ASLEEP, Ordering::Relaxed);
+        // Relaxed: ordered by the fence. A swap, here and below, so that a late ringer's exchange
+        // can only come before or after it, never in its place.
+        self.word.swap(generation | ASLEEP, Ordering::Relaxed);
         // SYNC no-lost-wake: orders the word before the look for work.
         fence(Ordering::SeqCst);
         Sleep { rings }
@@ -92,14 +93,14 @@ impl Doorbell {
     /// Takes the announcement back. Also the first word of an owner that starts again.
     pub fn awake(&self) {
         let generation = self.word.load(Ordering::Relaxed) & !STATE;
-        self.word.store(generation | AWAKE, Ordering::Relaxed);
+        self.word.swap(generation | AWAKE, Ordering::Relaxed);
     }
 
     /// Answers no more: from now on [`ring`](Self::ring) says [`Closed`]. The caller then takes
     /// what was published before.
     pub fn close(&self) {
         let generation = self.word.load(Ordering::Relaxed) & !STATE;
-        self.word.store(generation | CLOSED, Ordering::Relaxed);
+        self.word.swap(generation | CLOSED, Ordering::Relaxed);
         // SYNC no-lost-wake: work that is not seen after this fence was told Closed.
         fence(Ordering::SeqCst);
     }

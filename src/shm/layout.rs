@@ -94,6 +94,18 @@ pub struct Module {
     pub counters: [Counter; COUNTERS],
 }
 
+impl Module {
+    /// What the supervisor notes when the engine died: nothing is connected, as of `now` (seconds
+    /// since 1970).
+    pub fn disconnect(&self, now: u64) {
+        if self.state.value() != 0 {
+            self.since.set(now);
+            self.state.set(0);
+        }
+        self.server.set("");
+    }
+}
+
 /// One lane's shared words.
 #[repr(C, align(128))]
 #[derive(Debug)]

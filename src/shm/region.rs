@@ -114,6 +114,11 @@ impl Region {
         self.part(self.layout.module(index))
     }
 
+    /// The parts of all modules.
+    pub fn modules(&self) -> impl Iterator<Item = &'static Module> + '_ {
+        (0..self.plan.modules.len()).map(|index| self.module(index))
+    }
+
     /// A process's lane, or none if there is no such process or module.
     #[must_use]
     pub fn lane(&self, module: usize, process: usize) -> Option<(&'static LaneHeader, Ring)> {

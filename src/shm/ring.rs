@@ -107,11 +107,9 @@ impl Ring {
 }
 
 fn footprint(frame_bytes: usize) -> Option<usize> {
-    Some(
-        frame_bytes
-            .checked_add(FRAME_HEADER_BYTES)?
-            .checked_next_multiple_of(8)?,
-    )
+    frame_bytes
+        .checked_add(FRAME_HEADER_BYTES)?
+        .checked_next_multiple_of(8)
 }
 
 /// The writing end. One per ring, ever: a new one continues where the last one of a dead process

@@ -106,6 +106,11 @@ fn watch(
             Woken::EngineDied => {
                 words.pid.set(0);
                 let status = engine.reap()?;
+                // Its connections died with it; the board must not say otherwise meanwhile.
+                supervised
+                    .region
+                    .modules()
+                    .for_each(|module| module.disconnect(now()));
                 log(
                     Level::Error,
                     &format!("the engine died ({status}), starting it again"),
@@ -193,6 +198,12 @@ fn wait(
     } else {
         Woken::Other
     })
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 fn poll_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {

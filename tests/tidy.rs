@@ -1,0 +1,239 @@
+//! The tree keeps its own rules: where things are, what may be named where, and that the manuals
+//! say what the code says.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use sipbus::config::{COMMON, Kind, Setting};
+use std::path::{Path, PathBuf};
+
+/// A module: its name, the folder of its connector, and its own settings.
+struct Module {
+    name: &'static str,
+    connector: &'static str,
+    settings: &'static [Setting],
+}
+
+const MODULES: &[Module] = &[Module {
+    name: "nats",
+    connector: "nats",
+    settings: sipbus::nats::settings::SETTINGS,
+}];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, ending, found);
+            } else if path.to_str().unwrap().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(folder), ending, &mut found);
+    found.sort();
+    let name = |path: &Path| {
+        path.strip_prefix(root())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    let read = |path: PathBuf| (name(&path), std::fs::read_to_string(&path).unwrap());
+    found.into_iter().map(read).collect()
+}
+
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap()
+}
+
+#[test]
+fn unsafe_stays_in_its_folders() {
+    for (name, text) in files("src", ".rs") {
+        let fenced = ["src/abi/", "src/host/", "src/shm/"]
+            .iter()
+            .any(|f| name.starts_with(f));
+        for (number, line) in text.lines().enumerate() {
+            let word = code(line).split(|c: char| !c.is_alphanumeric() && c != '_');
+            assert!(
+                fenced || !word.clone().any(|word| word == "unsafe"),
+                "{name}:{}: unsafe outside its folders",
+                number + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn atomics_come_from_one_place() {
+    for (name, text) in files("src", ".rs") {
+        let named = text.lines().any(|line| code(line).contains("sync::atomic"));
+        assert!(
+            !named || name == "src/primitive.rs",
+            "{name}: use crate::primitive"
+        );
+    }
+}
+
+#[test]
+fn connectors_see_the_link_and_nothing_behind_it() {
+    for (name, text) in files("src/connector", ".rs") {
+        for line in text.lines().map(code) {
+            for behind in ["crate::shm", "crate::host", "crate::abi", "crate::engine"] {
+                assert!(!line.contains(behind), "{name} names {behind}");
+            }
+            for other in MODULES
+                .iter()
+                .filter(|m| !name.contains(&format!("/{}/", m.connector)))
+            {
+                let other = format!("connector::{}", other.connector);
+                assert!(!line.contains(&other), "{name} names another connector");
+            }
+        }
+    }
+}
+
+#[test]
+fn network_crates_are_named_in_connectors_only() {
+    for (name, text) in files("src", ".rs") {
+        let inside = name.starts_with("src/connector/");
+        for network in ["tokio_rustls", "rustls", "nkeys", "tokio::net::Tcp"] {
+            let named = text.lines().any(|line| code(line).contains(network));
+            assert!(inside || !named, "{name} names {network}");
+        }
+    }
+}
+
+#[test]
+fn every_connector_has_all_its_parts() {
+    let cargo = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let folders = std::fs::read_dir(root().join("src/connector")).unwrap();
+    let folders = folders
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir());
+    let mut folders: Vec<_> = folders
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    folders.sort();
+    let mut known: Vec<_> = MODULES.iter().map(|module| module.connector).collect();
+    known.sort_unstable();
+    known.dedup();
+    assert_eq!(folders, known, "tests/tidy.rs lists every connector");
+    for module in MODULES {
+        let name = module.name;
+        for part in [
+            format!("src/connector/{}/mod.rs", module.connector),
+            format!("src/frame/{}.rs", module.connector),
+            format!("kamailio-glue/{name}/{name}_mod.c"),
+            format!("kamailio-glue/{name}/README.md"),
+            format!("tests/it/{name}/mod.rs"),
+        ] {
+            assert!(root().join(&part).exists(), "{part} is missing");
+        }
+        let feature = format!("\n{} = [", module.connector);
+        assert!(
+            cargo.contains(&feature),
+            "Cargo.toml has no feature {}",
+            module.connector
+        );
+    }
+}
+
+fn settings(module: &Module) -> impl Iterator<Item = &'static Setting> {
+    module.settings.iter().chain(COMMON)
+}
+
+/// `### 4.1. nats_url (str)`, then the unit and the default in the text.
+#[test]
+fn manuals_describe_exactly_the_settings() {
+    for module in MODULES {
+        let path = format!("kamailio-glue/{}/README.md", module.name);
+        let manual = std::fs::read_to_string(root().join(&path)).unwrap();
+        let parameters = manual
+            .split("\n## ")
+            .find(|part| part.contains("Parameters\n"))
+            .unwrap();
+        let described: Vec<(&str, &str)> = parameters
+            .split("\n### ")
+            .skip(1)
+            .map(|section| section.split_once('\n').unwrap())
+            .collect();
+        for setting in settings(module) {
+            let kind = if matches!(setting.kind, Kind::Number { .. }) {
+                "int"
+            } else {
+                "str"
+            };
+            let title = format!("{} ({kind})", setting.name);
+            let section = described
+                .iter()
+                .find(|(heading, _)| heading.ends_with(&title));
+            let (_, text) = section.unwrap_or_else(|| panic!("{path} lacks {title}"));
+            let default = format!("Default: `{}`", setting.default);
+            assert!(
+                setting.default.is_empty() || text.contains(&default),
+                "{path}: {title} lacks \"{default}\""
+            );
+            assert!(
+                text.contains(setting.unit),
+                "{path}: {title} lacks {}",
+                setting.unit
+            );
+        }
+        assert_eq!(
+            described.len(),
+            settings(module).count(),
+            "{path} has more than there is"
+        );
+    }
+}
+
+#[test]
+fn shims_take_exactly_the_settings() {
+    for module in MODULES {
+        let name = module.name;
+        let path = format!("kamailio-glue/{name}/{name}_mod.c");
+        let shim = std::fs::read_to_string(root().join(&path)).unwrap();
+        for setting in settings(module) {
+            let number = matches!(setting.kind, Kind::Number { .. });
+            let row = if setting.name == "event_callback" {
+                format!("\"{}\"", setting.name)
+            } else if number {
+                format!("NUMBER({name}, {})", setting.name)
+            } else {
+                format!("TEXT({name}, {})", setting.name)
+            };
+            assert!(shim.contains(&row), "{path} lacks {row}");
+        }
+        let rows = shim.lines().filter(|line| {
+            let line = line.trim_start();
+            line.starts_with(&format!("TEXT({name},"))
+                || line.starts_with(&format!("NUMBER({name},"))
+        });
+        let callback = usize::from(shim.contains("\"event_callback\""));
+        assert_eq!(
+            rows.count() + callback,
+            settings(module).count(),
+            "{path} has more"
+        );
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    let rust = ["src", "tests", "benches"]
+        .into_iter()
+        .flat_map(|folder| files(folder, ".rs"));
+    for (name, text) in rust.chain(files("kamailio-glue", ".c")) {
+        let lines = text.lines().count();
+        assert!(
+            lines <= 500,
+            "{name} has {lines} lines: is it one room with one purpose?"
+        );
+    }
+}
