@@ -19,7 +19,8 @@
 #define SIPBUS_LOG_DEBUG 3
 
 /* The host itself. The table must outlive the process. */
-typedef struct sipbus_host {
+typedef struct sipbus_host
+{
 	/* Logs one line, without a line end. */
 	void (*log)(int32_t level, const char *text, size_t len);
 	/* Index of the event route of that name (with its "module:"), or -1 if there is none. */
@@ -32,7 +33,8 @@ typedef struct sipbus_host {
 /*
  * Takes a report: a tree of structures and lists. Members of a list have an empty name.
  */
-typedef struct sipbus_report {
+typedef struct sipbus_report
+{
 	/* Given back with each call. */
 	void *context;
 	/* Begins a structure inside the current one, or a list if is_list is not 0. */

@@ -154,10 +154,8 @@ fn manuals_describe_exactly_the_settings() {
     for module in MODULES {
         let path = format!("kamailio-glue/{}/README.md", module.name);
         let manual = std::fs::read_to_string(root().join(&path)).unwrap();
-        let parameters = manual
-            .split("\n## ")
-            .find(|part| part.contains("Parameters\n"))
-            .unwrap();
+        let chapter = |part: &&str| part.lines().next().unwrap().ends_with("Parameters");
+        let parameters = manual.split("\n## ").find(chapter).unwrap();
         let described: Vec<(&str, &str)> = parameters
             .split("\n### ")
             .skip(1)

@@ -11,7 +11,8 @@
 /* Structures inside structures; reports are not deeper. */
 #define DEPTH_MAX 8
 
-typedef struct answer {
+typedef struct answer
+{
 	rpc_t *rpc;
 	/* Open structures and lists, the innermost last. */
 	void *open[DEPTH_MAX];
@@ -74,8 +75,8 @@ static void answer_number(void *context, const char *name, uint64_t number)
 		added = to->rpc->struct_add(
 				to->open[to->depth], "d", name, (int)number);
 	else
-		added = to->rpc->struct_add(to->open[to->depth], "J", name,
-				(unsigned long long)number);
+		added = to->rpc->struct_add(
+				to->open[to->depth], "J", name, (unsigned long long)number);
 	if(added < 0)
 		to->failed = 1;
 }

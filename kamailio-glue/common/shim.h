@@ -18,7 +18,8 @@
 
 /* lifecycle.c: from mod_init to the processes */
 
-typedef struct sipbus_shim {
+typedef struct sipbus_shim
+{
 	/* The module's name. */
 	const char *name;
 	/* The second parts of the event routes of the connection, NULL at the end. */
@@ -59,7 +60,11 @@ int sipbus_text_free(void **param, int number);
  * that of SIPBUS_TEXT_LAST only until any variable is evaluated, and costs no copy. Returns not 0
  * if the parameter is $null or cannot be evaluated.
  */
-enum { SIPBUS_TEXT_LAST = 0, SIPBUS_TEXT_PLACES = 4 };
+enum
+{
+	SIPBUS_TEXT_LAST = 0,
+	SIPBUS_TEXT_PLACES = 4
+};
 int sipbus_text_value(
 		sip_msg_t *msg, char *param, int place, sipbus_slice *value);
 
@@ -80,9 +85,8 @@ int sipbus_statistics_register(const char *module);
 /* variable.c */
 
 /* A pseudo-variable's value: `found` as the getters of sipbus.h return it. */
-int sipbus_variable(
-		sip_msg_t *msg, pv_param_t *param, pv_value_t *value, int found,
-		sipbus_slice bytes);
+int sipbus_variable(sip_msg_t *msg, pv_param_t *param, pv_value_t *value,
+		int found, sipbus_slice bytes);
 
 /* A function of any number of arguments in the table of commands. */
 #define SIPBUS_FUNCTION(function) ((cmd_function)(void (*)(void))(function))
@@ -91,23 +95,23 @@ int sipbus_variable(
  * Settings: SIPBUS_TEXT_SETTING(nats, nats_url) defines the function that notes one, and
  * SIPBUS_TEXT_ROW(nats_url) is its line in the table of parameters.
  */
-#define SIPBUS_TEXT_SETTING(module, setting)                      \
-	static int set_##setting(modparam_t type, void *value)        \
-	{                                                             \
-		(void)type;                                               \
-		sipbus_setting_text(#module, #setting, (char *)value);    \
-		return 0;                                                 \
+#define SIPBUS_TEXT_SETTING(module, setting)                   \
+	static int set_##setting(modparam_t type, void *value)     \
+	{                                                          \
+		(void)type;                                            \
+		sipbus_setting_text(#module, #setting, (char *)value); \
+		return 0;                                              \
 	}
-#define SIPBUS_NUMBER_SETTING(module, setting)                    \
-	static int set_##setting(modparam_t type, void *value)        \
-	{                                                             \
-		(void)type;                                               \
-		sipbus_setting_number(#module, #setting, (long)value);    \
-		return 0;                                                 \
+#define SIPBUS_NUMBER_SETTING(module, setting)                 \
+	static int set_##setting(modparam_t type, void *value)     \
+	{                                                          \
+		(void)type;                                            \
+		sipbus_setting_number(#module, #setting, (long)value); \
+		return 0;                                              \
 	}
-#define SIPBUS_TEXT_ROW(module, setting)                          \
+#define SIPBUS_TEXT_ROW(module, setting) \
 	{#setting, PARAM_STRING | PARAM_USE_FUNC, (void *)set_##setting},
-#define SIPBUS_NUMBER_ROW(module, setting)                        \
+#define SIPBUS_NUMBER_ROW(module, setting) \
 	{#setting, PARAM_INT | PARAM_USE_FUNC, (void *)set_##setting},
 
 #endif

@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-typedef struct text {
+typedef struct text
+{
 	/* What the fixup was given, for its free function to restore. */
 	char *given;
 	/* The value, if it is known already. */
@@ -21,7 +22,8 @@ typedef struct text {
 	pv_elem_t *elements;
 } text;
 
-typedef struct buffer {
+typedef struct buffer
+{
 	char *bytes;
 	size_t size;
 	size_t used;
@@ -101,7 +103,8 @@ static int variable(sip_msg_t *msg, pv_spec_t *spec, str *out)
 	memset(&value, 0, sizeof(value));
 	if(pv_get_spec_value(msg, spec, &value) < 0)
 		return -1;
-	if(value.flags & (PV_VAL_NULL | PV_VAL_EMPTY) && !(value.flags & PV_VAL_STR))
+	if(value.flags & (PV_VAL_NULL | PV_VAL_EMPTY)
+			&& !(value.flags & PV_VAL_STR))
 		return 1;
 	if(value.flags & PV_VAL_STR)
 		*out = value.rs;

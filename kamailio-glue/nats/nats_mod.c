@@ -178,8 +178,8 @@ static int ki_nats_publish_request(
 		sip_msg_t *msg, str *subject, str *payload, str *reply)
 {
 	(void)msg;
-	return nats_publish((uint32_t)process_no, slice(subject), slice(payload),
-			slice(reply));
+	return nats_publish(
+			(uint32_t)process_no, slice(subject), slice(payload), slice(reply));
 }
 
 static int ki_nats_publish(sip_msg_t *msg, str *subject, str *payload)
