@@ -1,0 +1,67 @@
+//! Load and independent counting for the benches. Results go to standard output, one line each,
+//! numbers only, times in nanoseconds.
+//!
+//! ```text
+//! harness count    SERVER SUBJECT                     counts; for each line N of standard input
+//!                                                     waits for N messages: "count first last"
+//! harness publish  SERVER COUNT SIZE SUBJECT          the raw connection: "nanoseconds"
+//! harness consume  SERVER ACKS WINDOW COUNT SIZE SUBJECT...
+//!                                                     publishes, never more than WINDOW ahead of
+//!                                                     what messages on ACKS say was consumed:
+//!                                                     "consumed nanoseconds"
+//! harness latency  SERVER SUBJECT SIP RATE COUNT      sends SIP requests, and compares the time in
+//!                                                     each payload: "count p50 p99 max"
+//! ```
+
+mod connection;
+mod consume;
+mod count;
+mod latency;
+mod publish;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{env, io, process::ExitCode};
+
+/// So long without any progress: what is missing will not come any more.
+const STALLED: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["count", server, subject] => count::run(server, subject),
+        ["publish", server, count, size, subject] => {
+            publish::run(server, number(count), number(size), subject)
+        }
+        ["consume", server, acks, window, count, size, ..] => consume::run(
+            server,
+            acks,
+            number(window),
+            number(count),
+            number(size),
+            &arguments[6..],
+        ),
+        ["latency", server, subject, sip, rate, count] => {
+            latency::run(server, subject, sip, number(rate), number(count))
+        }
+        _ => Err(io::Error::other("usage: see the top of src/main.rs")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("harness: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn number(word: &str) -> usize {
+    word.parse()
+        .unwrap_or_else(|_| panic!("{word} is no number"))
+}
+
+/// Since 1970, the clock that scripts see, too.
+fn now() -> u128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_nanos()
+}

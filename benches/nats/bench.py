@@ -1,0 +1,224 @@
+"""nats.so, side by side with the distribution's."""
+
+import time
+from statistics import median
+
+from common.process import Failure, cpu_ns, memory_kib, private_kib, region_kib, wake_ups
+from common.table import Table
+from nats.stand import MODULES, ORIGINAL, OURS, Stand, harness
+
+SIZE = 256
+BURST, BURSTS = 1_000, 40
+FLAT_OUT = 300_000
+RATE = 1_000
+# The consumers report each thousand, the load generator writes 256 at a time, and there are 1 or 4 of them.
+CONSUMED_UNIT = 32_000
+CONSUMED = 32 * CONSUMED_UNIT
+# Messages on their way to the consumers: much less than what a server allows a subscriber to be behind.
+WINDOW = 64_000
+IDLE_SECONDS = 10
+MANY = 1_000_000
+
+
+class Bench:
+    def __init__(self, rounds, scale, say):
+        self.rounds = rounds
+        self.scale = scale
+        self.say = say
+        self.table = Table(*MODULES)
+        self.faults = []
+
+    def count(self, whole, unit=1):
+        return max(1, round(whole * self.scale / unit)) * unit
+
+    def measure(self, part, consumers, once):
+        """Runs once(stand) for each module in turn, in every round: name of the figure -> module -> values."""
+        found = {}
+        for turn in range(self.rounds):
+            for module in MODULES:
+                with Stand(module, consumers) as stand:
+                    figures = once(stand)
+                    if module == OURS:
+                        self.check_counters(part, stand)
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                self.say(f"{part}, round {turn + 1}, {module}: {shown}")
+                for name, value in figures.items():
+                    found.setdefault(name, {}).setdefault(module, []).append(value)
+        return found
+
+    def check_counters(self, part, stand):
+        """What our own counters say of the same."""
+        stats = stand.kamailio.rpc("nats.stats")
+        stand.kamailio.settled("delivered", stats["accepted"])
+        for name in ("refused", "rejected", "received_oversized", "unrouted", "server_errors"):
+            if stats[name]:
+                self.faults.append(f"{part}: {stats[name]} {name}")
+
+    def account(self, what, found):
+        """A row for what is missing, over all rounds; ours must not miss anything."""
+        theirs, ours = (sum(found[name]) for name in MODULES)
+        self.table.row(f"{what}: refused or lost", "messages", theirs, ours, wanted="0")
+        if ours:
+            self.faults.append(f"{what}: {ours} refused or lost")
+
+    # The parts, each a name on the command line.
+
+    def burst(self):
+        found = self.measure("burst", 0, self.burst_once)
+        self.table.add(f"nats_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 18)
+        self.account(f"{self.count(BURSTS)} bursts", found["missing"])
+
+    def burst_once(self, stand):
+        sip, took, empty, missing = stand.kamailio.sip, [], [], 0
+        for _ in range(self.count(BURSTS)):
+            empty.append(sip.ask("empty", BURST)[0])
+            micros, refused = sip.ask("publish", BURST)
+            took.append(micros)
+            # Nothing of this burst is on its way any more when the next one begins.
+            arrived = stand.counter.take(BURST - refused)[0]
+            missing += BURST - arrived
+        return {"us": (median(took) - median(empty)) / BURST, "missing": missing}
+
+    def publish(self):
+        one = self.measure("flat out, 1 worker", 0, lambda stand: self.flat_out(stand, 1))
+        four = self.measure("flat out, 4 workers", 0, lambda stand: self.flat_out(stand, 4))
+        raw = [self.raw(turn) for turn in range(self.rounds)]
+        total = self.count(FLAT_OUT)
+        self.table.add(f"nats_publish() flat out, {total:,} in a loop", "us a call", "less", one["us"], 6)
+        self.table.add("delivered to a subscriber, 1 worker", "messages/s", "more", one["rate"], 5)
+        self.table.add("delivered to a subscriber, 4 workers", "messages/s", "more", four["rate"], 3.5)
+        self.table.row("the same from a raw connection", "messages/s", median(raw), median(raw))
+        for what, rates in (("1 worker", one["rate"]), ("4 workers", four["rate"])):
+            shares = [f"{median(rates[name]) / median(raw):.0%}" for name in MODULES]
+            self.table.row(f"{what}: part of the raw connection's rate", "", *shares)
+        self.table.add("processor time a message, 1 worker", "us", "less", one["cpu"])
+        self.table.add("processor time a message, 4 workers", "us", "less", four["cpu"])
+        self.account("flat out, 1 worker", one["missing"])
+        self.account("flat out, 4 workers", four["missing"])
+
+    def flat_out(self, stand, workers):
+        """A long loop in each of so many SIP workers at once."""
+        sip = stand.kamailio.sip
+        count = self.count(FLAT_OUT)
+        pids = stand.kamailio.pids()
+        begin = cpu_ns(pids)
+        empty = sip.ask("empty", count)[0]
+        before = cpu_ns(pids)
+        for _ in range(workers):
+            sip.send("publish", count)
+        answers = [sip.receive() for _ in range(workers)]
+        accepted = workers * count - sum(refused for _, refused in answers)
+        arrived, first, last = stand.counter.take(accepted)
+        cpu = cpu_ns(pids) - before - workers * (before - begin)
+        took = median(micros for micros, _ in answers)
+        return {
+            "us": (took - empty) / count,
+            "rate": arrived * 1e9 / max(1, last - first),
+            "cpu": cpu / 1e3 / max(1, arrived),
+            "missing": workers * count - arrived,
+        }
+
+    def raw(self, turn):
+        count = self.count(4 * FLAT_OUT)
+        with Stand(None) as stand:
+            counter = stand.subscribe()
+            harness("publish", stand.server, count, SIZE, "bench")
+            arrived, first, last = counter.take(count)
+        if arrived != count:
+            raise Failure(f"{arrived} of {count} messages of the raw connection arrived.")
+        rate = count * 1e9 / (last - first)
+        self.say(f"raw connection, round {turn + 1}: rate {rate:.4g}")
+        return rate
+
+    def latency(self):
+        found = self.measure("latency", 0, self.latency_once)
+        at = f"script to subscriber at {RATE:,} messages/s"
+        self.table.add(f"{at}, p50", "us", "less", found["p50"], 4)
+        self.table.add(f"{at}, p99", "us", "less", found["p99"])
+        self.account("latency", found["missing"])
+
+    def latency_once(self, stand):
+        count = self.count(5 * RATE)
+        sip = f"127.0.0.1:{stand.kamailio.sip.port}"
+        arrived, p50, p99, _ = harness("latency", stand.server, "bench", sip, RATE, count)
+        return {"p50": p50 / 1e3, "p99": p99 / 1e3, "missing": count - arrived}
+
+    def consume(self):
+        for workers in (1, 4):
+            found = self.measure(f"consume, {workers}", workers, self.consume_once)
+            with_workers = f"{workers} consumer process{'es' if workers > 1 else ''}"
+            self.table.add(f"consuming, {with_workers}", "events/s", "more", found["rate"], 1)
+            self.table.add(f"processor time an event, {with_workers}", "us", "less", found["cpu"], 1 / 0.6)
+            self.account(f"consuming, {with_workers}", found["missing"])
+
+    def consume_once(self, stand):
+        count = self.count(CONSUMED, CONSUMED_UNIT)
+        subjects = [f"event{number + 1}" for number in range(stand.consumers)]
+        load = ("consume", stand.server, "consumed", WINDOW)
+        harness(*load, CONSUMED_UNIT, SIZE, *subjects)
+        pids = stand.kamailio.pids()
+        before = cpu_ns(pids)
+        consumed, took = harness(*load, count, SIZE, *subjects)
+        cpu = cpu_ns(pids) - before
+        if stand.module == OURS:
+            stand.kamailio.settled("consumed", count + CONSUMED_UNIT)
+        return {"rate": consumed * 1e9 / took, "cpu": cpu / 1e3 / max(1, consumed), "missing": count - consumed}
+
+    def idle(self):
+        found = {module: self.idle_once(module) for module in MODULES}
+        after = f"after {self.count(MANY):,} messages"
+        for name, what, unit, wanted in (
+            ("wakes", f"wake-ups of the engine in {IDLE_SECONDS} s, idle", "", "0"),
+            ("all wakes", f"wake-ups of all the module's processes in {IDLE_SECONDS} s, idle", "", ""),
+            ("VmRSS", "engine resident, idle", "KiB", "< 16,384"),
+            ("RssAnon", "of that its own data", "KiB", ""),
+            ("RssFile", "of that program and libraries", "KiB", ""),
+            ("RssShmem", "of that shared memory", "KiB", ""),
+            ("VmRSS after", f"engine resident {after}", "KiB", ""),
+            ("private", "private memory of all the module's processes, idle", "KiB", ""),
+            ("private after", f"the same {after}", "KiB", ""),
+            ("shm", "Kamailio's shared memory in use, idle", "bytes", ""),
+            ("shm after", f"the same {after}", "bytes", "unchanged"),
+            ("region", "the module's own shared region, idle", "KiB", ""),
+            ("region after", f"the same {after}", "KiB", "unchanged"),
+        ):
+            self.table.row(what, unit, found[ORIGINAL].get(name), found[OURS].get(name), wanted=wanted)
+
+    def idle_once(self, module):
+        """Rests, with one consumer that nobody sends anything, then publishes, then looks again."""
+        with Stand(module, 1) as stand:
+            # What connecting and warming up started, and the server's first PING, are over.
+            time.sleep(IDLE_SECONDS / 2)
+            own = stand.own_processes()
+            engine = own[-1:] if module == OURS else []
+            switches = wake_ups(own), wake_ups(engine)
+            time.sleep(IDLE_SECONDS)
+            found = {"all wakes": wake_ups(own) - switches[0]}
+            if engine:
+                found["wakes"] = wake_ups(engine) - switches[1]
+            found |= self.memory(stand, own, engine)
+            self.publish_many(stand)
+            found |= {f"{name} after": value for name, value in self.memory(stand, own, engine).items()}
+        self.say(f"idle, {module}: " + ", ".join(f"{name} {value}" for name, value in found.items()))
+        return found
+
+    def memory(self, stand, own, engine):
+        found = {"private": private_kib(own), "shm": stand.kamailio.rpc("core.shmmem")["used"]}
+        if engine:
+            found |= memory_kib(engine[0])
+            found["region"] = region_kib(engine[0])
+        return found
+
+    def publish_many(self, stand):
+        workers = 4
+        count = self.count(MANY) // workers
+        for _ in range(workers):
+            stand.kamailio.sip.send("publish", count)
+        for _ in range(workers):
+            stand.kamailio.sip.receive()
+        stand.counter.take(workers * count)
+        if stand.module == OURS:
+            stand.kamailio.settled("delivered", stand.kamailio.rpc("nats.stats")["accepted"])
+
+
+PARTS = ("burst", "publish", "latency", "consume", "idle")

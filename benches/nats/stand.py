@@ -1,0 +1,140 @@
+"""What is measured stands here: a NATS server of its own, and a Kamailio with one of the two modules."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from common.kamailio import TOP, Kamailio, our_modules, stock_modules
+from common.process import Failure, Program
+
+CONFIG = Path(__file__).with_name("kamailio.cfg")
+HARNESS = TOP / "target/bench/release/harness"
+ORIGINAL, OURS = MODULES = ("original", "sipbus")
+# Connections for publishing: the original has one for each of its publish workers.
+PUBLISHERS = {ORIGINAL: 2, OURS: 1}
+
+
+def harness(*arguments):
+    """Runs the load generator: the numbers it prints."""
+    command = [str(HARNESS), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(command[1:])}: {done.stderr.strip()}")
+    return [int(word) for word in done.stdout.split()]
+
+
+class Counter:
+    """The independent subscriber."""
+
+    def __init__(self, server, subject):
+        self.process = subprocess.Popen(
+            [str(HARNESS), "count", server, subject], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        if self.process.stdout.readline() != "ready\n":
+            raise Failure("The subscriber did not get to the NATS server.")
+
+    def take(self, wanted):
+        """Messages since the last time, and when the first and the last of them came, in nanoseconds."""
+        self.process.stdin.write(f"{wanted}\n")
+        self.process.stdin.flush()
+        return [int(word) for word in self.process.stdout.readline().split()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+class Stand:
+    """A context: inside it everything runs, after it everything has ended."""
+
+    def __init__(self, module, consumers=0):
+        self.module = module
+        self.consumers = consumers
+        self.programs = []
+        self.counter = None
+
+    def __enter__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="sipbus-bench-"))
+        try:
+            self.start_server()
+            if self.module:
+                self.start_kamailio()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.counter:
+            self.counter.close()
+        for program in reversed(self.programs):
+            program.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_server(self):
+        # Ports -1: it takes free ones and writes them down.
+        command = ["nats-server", "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "--ports_file_dir", str(self.folder)]
+        server = Program("nats-server", command, self.folder)
+        self.programs.append(server)
+
+        def ports():
+            for file in self.folder.glob("*.ports"):
+                return file.read_text()
+            return None
+
+        found = json.loads(server.wait_for("port of the NATS server", ports))
+        self.server = found["nats"][0].removeprefix("nats://")
+        self.monitor = found["monitoring"][0]
+        server.wait_for("ready NATS server", lambda: "Server is ready" in server.log.read_text())
+
+    def start_kamailio(self):
+        stock = stock_modules() + "/"
+        mpath = {ORIGINAL: stock, OURS: f"{our_modules()}/:{stock}"}[self.module]
+        defines = {"NATS_URL": f'"nats://{self.server}"'}
+        if self.consumers:
+            defines[f"CONSUMERS_{self.consumers}"] = ""
+        folder = self.folder / "kamailio"
+        folder.mkdir()
+        self.kamailio = Kamailio(CONFIG, mpath, defines, folder)
+        self.programs.append(self.kamailio)
+        self.kamailio.wait_for("connected module", self.is_connected)
+        self.subscribe()
+        self.warm_up()
+
+    def subscribe(self):
+        self.counter = Counter(self.server, "bench")
+        return self.counter
+
+    def is_connected(self):
+        connections = self.connections()
+        subscribed = sum(connection["subscriptions"] for connection in connections)
+        return len(connections) >= PUBLISHERS[self.module] + self.consumers and subscribed >= self.consumers
+
+    def connections(self):
+        with urllib.request.urlopen(f"{self.monitor}/connz", timeout=10) as answer:
+            return json.load(answer)["connections"]
+
+    def warm_up(self):
+        """Each SIP worker has published and every part of the way was used. The loops are long enough that no
+        worker can do the work of two."""
+        count, workers = 5_000, 4
+        for _ in range(workers):
+            self.kamailio.sip.send("publish", count)
+        refused = sum(self.kamailio.sip.receive()[1] for _ in range(workers))
+        arrived = self.counter.take(workers * count - refused)[0]
+        if refused or arrived != workers * count:
+            raise Failure(f"{self.module}: of {workers * count} messages to warm up {refused} were refused, "
+                          f"{arrived} arrived.")
+
+    def own_processes(self):
+        """Those that the module adds to Kamailio's."""
+        if self.module == ORIGINAL:
+            return self.kamailio.titled("nats")
+        return [*self.kamailio.titled("sipbus", "nats"), self.engine()]
+
+    def engine(self):
+        return self.kamailio.rpc("sipbus.status")["engine"]["pid"]
