@@ -1,5 +1,7 @@
 //! The ring against a queue that cannot be wrong, over any sequence of what its two ends can do.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use sipbus::shm::layout::ModulePlan;
@@ -111,7 +113,7 @@ fn check(acts: &[(Act, u8)]) {
             }
             Act::Release(keep) => {
                 let count = model.taken.len().saturating_sub(*keep);
-                if let Some((_, position)) = model.taken.drain(..count).last() {
+                if let Some((_, position)) = model.taken.drain(..count).next_back() {
                     consumer.release(position);
                 }
             }

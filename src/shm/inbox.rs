@@ -21,6 +21,8 @@ impl InboxEnd {
     #[must_use]
     pub fn attach(region: &Region, module: usize, inbox: usize) -> Option<Self> {
         let (header, ring) = region.inbox(module, inbox)?;
+        // An engine that was killed may have delivered without waking the worker.
+        _ = header.bell.ring(futex_wake);
         Some(Self {
             producer: Producer::attach(ring),
             header,
@@ -45,7 +47,7 @@ impl InboxEnd {
     }
 
     /// Announces that this side waits for room; the worker then wakes the engine at the next
-    /// release. Check [`fits`](Self::fits) afterwards.
+    /// release that leaves a quarter of the inbox free. Check [`fits`](Self::fits) afterwards.
     pub fn want_room(&mut self) {
         // The engine waits on the eventfd instead, as for its lanes.
         _ = self.header.room.asleep();
@@ -115,8 +117,12 @@ impl Inbox {
     pub fn done(&mut self) {
         let position = self.consumer.cursor();
         self.consumer.release(position);
-        // The engine does not close this doorbell.
-        _ = self.header.room.ring(|_| self.waker.wake());
+        let size = self.consumer.ring().size();
+        // Waking the engine for the room of one event would wake it for each.
+        if size - self.consumer.backlog() >= size / 4 {
+            // The engine does not close this doorbell.
+            _ = self.header.room.ring(|_| self.waker.wake());
+        }
     }
 
     /// Adds to counter `slot` of this worker.

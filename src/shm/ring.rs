@@ -279,6 +279,15 @@ impl Consumer {
         self.cursor == self.tail_seen
     }
 
+    /// Bytes not released, of those that this end knows to be written.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        let backlog = self.tail_seen.wrapping_sub(self.ring.released());
+        usize::try_from(backlog)
+            .unwrap_or(usize::MAX)
+            .min(self.ring.size())
+    }
+
     /// The position behind the last frame taken: what [`release`](Self::release) wants.
     #[must_use]
     pub fn cursor(&self) -> u64 {

@@ -10,6 +10,7 @@ mod functions;
 mod kemi;
 mod lifecycle;
 mod lookup;
+mod manual;
 mod operations;
 mod outage;
 mod params;
