@@ -1,6 +1,8 @@
 //! The two headers and the Rust code say the same. `SIPBUS_UPDATE=1 cargo test --test abi` writes
 //! what is generated anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
