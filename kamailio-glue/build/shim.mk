@@ -12,7 +12,10 @@ flags := -std=gnu11 -O2 -g -fPIC -pthread \
 	-Wall -Wextra -Werror -Wshadow -Wconversion \
 	@$(tree)/flags -DMOD_NAME='"$(MODULE)"' \
 	-Iinclude -Ikamailio-glue/common -isystem $(tree)/src $(CFLAGS)
-link := -shared -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) -Ltarget/modules -lsipbus -Wl,-rpath,'$$ORIGIN'
+# libsipbus.so is the one beside the module, whatever LD_LIBRARY_PATH says: hence the older kind of rpath, which
+# comes before it. Under `cargo test` that path leads to a libsipbus.so with no engine beside it.
+link := -shared -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) -Ltarget/modules -lsipbus \
+	-Wl,-rpath,'$$ORIGIN' -Wl,--disable-new-dtags
 
 all: $(product)
 	@:
