@@ -86,10 +86,13 @@ class Kamailio(Program):
         command = ["kamailio", "-DD", "-E", "-m", "256", "-M", "16", "-f", str(config), *options]
         command += ["-w", str(folder), "-Y", str(folder), "-P", f"{folder}/kamailio.pid"]
         super().__init__("kamailio", command, folder)
-        self.sip = Sip(port)
-        # The first asks arrived before Kamailio listened, or their answers come late: start afresh.
-        self.wait_for("answer from Kamailio", self.sip.answers)
-        self.sip = Sip(port)
+        self.port = port
+        self.sip = None
+
+    def wait_until_it_answers(self):
+        self.wait_for("answer from Kamailio", Sip(self.port).answers)
+        # A socket that no late answer can reach.
+        self.sip = Sip(self.port)
 
     def rpc(self, method, *params):
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}

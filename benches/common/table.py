@@ -8,7 +8,7 @@ def number(value):
         return ""
     if isinstance(value, str):
         return value
-    if value >= 10_000:
+    if value >= 1_000:
         return f"{value:,.0f}"
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}"
 
@@ -27,7 +27,7 @@ class Table:
         """`measured`: name to one value per round, of which the median counts."""
         theirs, ours = (median(measured[name]) for name in self.names)
         ratio = theirs / ours if better == "less" and ours else ours / theirs if better == "more" and theirs else None
-        self.row(what, unit, theirs, ours, ratio and f"{ratio:.2f}", wanted and f">= {wanted:g}")
+        self.row(what, unit, theirs, ours, ratio and f"{ratio:.2f}", wanted and f">= {wanted:.3g}")
 
     def row(self, what, unit, theirs, ours, ratio=None, wanted=None):
         cells = (what, unit, number(theirs), number(ours), ratio or "", wanted or "")
