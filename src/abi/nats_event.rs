@@ -32,6 +32,8 @@ struct Worker {
     /// The callback's name for messages: `nats:` and the pattern.
     name: CString,
     routes: HashMap<Vec<u8>, i32>,
+    /// The subject before and its route: most often the same again.
+    last: (Vec<u8>, i32),
     connected: i32,
     disconnected: i32,
 }
@@ -160,6 +162,7 @@ impl Worker {
             pattern: pattern.into(),
             name: CString::new(route::event_name(pattern)).ok()?,
             routes: HashMap::new(),
+            last: (Vec::new(), -1),
             connected: found("nats:connected"),
             disconnected: found("nats:disconnected"),
         })
@@ -181,6 +184,13 @@ impl Worker {
     }
 
     fn route(&mut self, subject: &[u8]) -> i32 {
+        if self.last.0 != subject {
+            self.last = (subject.to_vec(), self.look_up(subject));
+        }
+        self.last.1
+    }
+
+    fn look_up(&mut self, subject: &[u8]) -> i32 {
         if let Some(route) = self.routes.get(subject) {
             return *route;
         }

@@ -14,7 +14,7 @@ use bytes::{Buf, BytesMut};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -77,6 +77,8 @@ struct Publisher<'a> {
     /// What each PONG to come confirms, oldest first.
     marks: VecDeque<Mark>,
     spare: Vec<Mark>,
+    /// Something was written since the last flush.
+    unflushed: bool,
     /// The server asks to leave.
     leaving: bool,
     interval: Duration,
@@ -97,6 +99,7 @@ impl<'a> Publisher<'a> {
             batch: BytesMut::new(),
             marks: VecDeque::new(),
             spare: Vec::new(),
+            unflushed: false,
             leaving: false,
             interval: Duration::from_millis(settings.ping_interval_ms),
             last_heard: Instant::now(),
@@ -107,10 +110,10 @@ impl<'a> Publisher<'a> {
         let mut draining = false;
         let mut test_at = Instant::now() + self.interval;
         loop {
-            if self.batch.is_empty() {
+            if self.batch.is_empty() && !self.unflushed {
                 self.fill();
             }
-            if self.batch.is_empty() && self.marks.is_empty() {
+            if self.batch.is_empty() && !self.unflushed && self.marks.is_empty() {
                 if self.leaving {
                     return End::Lost("it is shutting down (lame duck mode)".to_owned());
                 }
@@ -122,7 +125,8 @@ impl<'a> Publisher<'a> {
                     continue;
                 }
             }
-            let (writes, idle) = (!self.batch.is_empty(), self.batch.is_empty());
+            let sends = self.unflushed || !self.batch.is_empty();
+            let idle = !sends && !self.leaving;
             let Session {
                 reader,
                 writer,
@@ -131,18 +135,18 @@ impl<'a> Publisher<'a> {
             } = &mut self.session;
             let step = tokio::select! {
                 read = session::read(reader, buffer) => read.map(|()| Step::Read),
-                written = writer.write_buf(&mut self.batch), if writes => match written {
-                    Ok(_) => Ok(Step::Written),
-                    Err(error) => Err(error.to_string()),
-                },
-                () = self.outbound.ready(), if idle && !self.leaving => Ok(Step::Fill),
+                sent = send(writer, &mut self.batch), if sends => sent.map(Step::Sent),
+                () = self.outbound.ready(), if idle => Ok(Step::Fill),
                 _ = drain.wait_for(|drain| *drain), if !draining => Ok(Step::Drain),
                 () = tokio::time::sleep_until(test_at) => Ok(Step::Test),
             };
             let done = match step {
                 Ok(Step::Read) => self.understand(),
-                Ok(Step::Written) if self.batch.is_empty() => self.flush().await,
-                Ok(Step::Written | Step::Fill) => Ok(()),
+                Ok(Step::Sent(unflushed)) => {
+                    self.unflushed = unflushed;
+                    Ok(())
+                }
+                Ok(Step::Fill) => Ok(()),
                 Ok(Step::Drain) => {
                     draining = true;
                     self.presence.draining();
@@ -179,15 +183,6 @@ impl<'a> Publisher<'a> {
             outbound.mark(&mut mark);
             self.marks.push_back(mark);
         }
-    }
-
-    /// TLS keeps bytes until it is flushed; for TCP this does nothing.
-    async fn flush(&mut self) -> Result<(), String> {
-        self.session
-            .writer
-            .flush()
-            .await
-            .map_err(|error| error.to_string())
     }
 
     fn understand(&mut self) -> Result<(), String> {
@@ -238,10 +233,22 @@ impl<'a> Publisher<'a> {
 
 enum Step {
     Read,
-    Written,
+    /// Whether bytes may wait for a flush.
+    Sent(bool),
     Fill,
     Drain,
     Test,
+}
+
+/// Writes what fits, or flushes when there is nothing to write: TLS keeps bytes until then, for TCP it
+/// does nothing. True if a flush is due. May be dropped and called again.
+async fn send<W: AsyncWrite + Unpin>(writer: &mut W, batch: &mut BytesMut) -> Result<bool, String> {
+    let sent = if batch.is_empty() {
+        writer.flush().await.map(|()| false)
+    } else {
+        writer.write_buf(batch).await.map(|_| true)
+    };
+    sent.map_err(|error| error.to_string())
 }
 
 fn encode(batch: &mut BytesMut, frame: &[u8], limit: usize) -> Verdict {
