@@ -71,15 +71,31 @@ fn empty_and_null_arguments_are_refused() {
                nats_publish("", "x"); $var(answer) = $var(answer) + $rc;
                nats_publish("$avp(none)", "x"); $var(answer) = $var(answer) + " " + $rc;
                nats_publish($avp(none), "x"); $var(answer) = $var(answer) + " " + $rc;
-               nats_publish("good", $avp(none)); $var(answer) = $var(answer) + " " + $rc;
+               nats_publish("good", "$avp(none)"); $var(answer) = $var(answer) + " " + $rc;
+               nats_publish("good", "x", "$avp(none)"); $var(answer) = $var(answer) + " " + $rc;
+               nats_publish("good", "x", ""); $var(answer) = $var(answer) + " " + $rc;
                nats_publish("good", "x", $avp(none)); $var(answer) = $var(answer) + " " + $rc;
                nats_publish("good", "x", "bad reply"); $var(answer) = $var(answer) + " " + $rc;"#,
         )
         .start()
         .connected();
-    assert_eq!(kamailio.sip().message("x", b""), "-1 -1 -1 -1 -1 -1");
-    assert_eq!(kamailio.counter("refused_invalid"), 6);
+    assert_eq!(kamailio.sip().message("x", b""), "-1 -1 -1 -1 -1 -1 -1 -1");
+    assert_eq!(kamailio.counter("refused_invalid"), 8);
     assert_eq!(kamailio.counter("accepted"), 0);
+    kamailio.stop();
+}
+
+#[test]
+fn a_bare_null_payload_is_the_empty_text_that_the_core_makes_of_it() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let subscriber = Subscriber::new(&nats.url(), "good");
+    let kamailio = Config::at(&nats.url())
+        .request(r#"nats_publish("good", $avp(none)); $var(answer) = "rc=" + $rc;"#)
+        .start();
+    assert_eq!(kamailio.sip().message("x", b""), "rc=1");
+    assert!(subscriber.only().payload.is_empty());
     kamailio.stop();
 }
 

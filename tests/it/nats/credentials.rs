@@ -104,3 +104,19 @@ fn a_credentials_file_opens_a_server_in_operator_mode() {
         "a secret is in the log"
     );
 }
+
+#[test]
+fn a_file_without_credentials_is_told() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"no credentials").unwrap();
+    let path = file.path().display().to_string();
+    let config = Config::at(&nats.url()).nats("credentials_file", &path);
+    let (_, log) = config.refused();
+    assert!(
+        log.contains("credentials_file") && log.contains(&path),
+        "{log}"
+    );
+}

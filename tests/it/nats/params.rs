@@ -118,6 +118,19 @@ fn a_user_and_a_password_are_sent() {
 }
 
 #[test]
+fn a_url_may_hold_any_password_in_percent_signs() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::with(r#"authorization { user: "si:p", password: "p@ss/w:rd%?#" }"#);
+    let observer = ConnectOptions::with_user_and_password("si:p".into(), "p@ss/w:rd%?#".into());
+    arrives(
+        &nats,
+        &nats.url_as("si%3Ap:p%40ss%2Fw%3Ard%25%3F%23"),
+        observer,
+    );
+}
+
+#[test]
 fn a_token_is_sent() {
     needs!("kamailio", "nats");
     let _turn = turn::light();

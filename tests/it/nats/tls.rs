@@ -107,7 +107,7 @@ fn the_scheme_asks_for_tls() {
     let made = Certificates::new();
     let nats = made.server(false);
     let config = Config::at(&url("tls", &nats)).nats("tls_ca_file", &made.path("ca.pem"));
-    arrives(config.number("tls", 1), &made.observer(&nats));
+    arrives(config, &made.observer(&nats));
 }
 
 #[test]
