@@ -71,7 +71,9 @@ test: deps
 
 lint:
 	cargo fmt --check
+	cargo fmt --check --manifest-path benches/harness/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --manifest-path benches/harness/Cargo.toml --target-dir target -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 	clang-format --dry-run -Werror $(c_files)
 
