@@ -4,9 +4,8 @@ use super::{LOG_RECORD_BYTES_MAX, Supervised, argument, engine_path};
 use crate::host::{Level, log};
 use crate::shm::inherit::leave_only;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::PidfdFlags;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 #[derive(Debug)]
 pub(super) struct Engine {
     child: Child,
-    pidfd: OwnedFd,
+    /// Tells it to stop; its other end is closed by the engine's end, however that comes.
     control: UnixStream,
     records: UnixDatagram,
 }
@@ -64,11 +63,8 @@ impl Engine {
             }
         }
         let child = command.spawn()?;
-        let pid = rustix::process::Pid::from_child(&child);
-        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
         Ok(Self {
             child,
-            pidfd,
             control,
             records,
         })
@@ -91,7 +87,7 @@ impl Engine {
     /// What to poll: its end, its log.
     pub(super) fn poll_fds(&self) -> [PollFd<'_>; 2] {
         [
-            PollFd::new(&self.pidfd, PollFlags::IN),
+            PollFd::new(&self.control, PollFlags::HUP),
             PollFd::new(&self.records, PollFlags::IN),
         ]
     }

@@ -5,7 +5,7 @@ use crate::host::{Level, log};
 use crate::shm::region::Region;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::PidfdFlags;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -36,19 +36,20 @@ enum Woken {
     Other,
 }
 
-/// Keeps the engine running until `signals` becomes readable or the parent process ends; then
-/// drains it. Blocks until then.
+/// Keeps the engine running until `signals`, which is for SIGTERM, becomes readable; then drains it.
+/// The end of the parent process counts as that signal. Blocks until then.
 ///
 /// # Errors
 /// If the parent cannot be watched or polling fails.
 pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
-    let parent = watch_parent()?;
+    // Kamailio's main process: when it is killed, nobody else sends SIGTERM any more.
+    set_parent_process_death_signal(Some(Signal::TERM))?;
     let mut failures = 0;
     let mut first = true;
     loop {
         let started = Instant::now();
         let outcome = match Engine::start(supervised) {
-            Ok(engine) => watch(supervised, engine, signals, parent.as_ref(), first)?,
+            Ok(engine) => watch(supervised, engine, signals, first)?,
             Err(error) => {
                 log(Level::Error, &format!("the engine does not start: {error}"));
                 Woken::EngineDied
@@ -67,7 +68,7 @@ pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
             let pause = PAUSE
                 .saturating_mul(1 << (failures - 2).min(8))
                 .min(PAUSE_MAX);
-            if wait(signals, parent.as_ref(), None, Some(pause))? == Woken::Stop {
+            if wait(signals, None, Some(pause))? == Woken::Stop {
                 return drain_with_new_engine(supervised);
             }
         }
@@ -79,15 +80,10 @@ fn watch(
     supervised: &Supervised<'_>,
     engine: Engine,
     signals: &OwnedFd,
-    parent: Option<&OwnedFd>,
     first: bool,
 ) -> io::Result<Woken> {
     let words = &supervised.region.head().engine;
-    words.started_at.set(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |t| t.as_secs()),
-    );
+    words.started_at.set(now());
     if !first {
         words.restarts.add(1);
     }
@@ -97,7 +93,7 @@ fn watch(
         &format!("the engine runs as process {}", engine.pid()),
     );
     loop {
-        match wait(signals, parent, Some(&engine), None)? {
+        match wait(signals, Some(&engine), None)? {
             Woken::Other => {}
             Woken::Stop => {
                 drain(supervised, engine)?;
@@ -175,25 +171,17 @@ fn drain_with_new_engine(supervised: &Supervised<'_>) -> io::Result<()> {
     drain(supervised, Engine::start(supervised)?)
 }
 
-fn wait(
-    signals: &OwnedFd,
-    parent: Option<&OwnedFd>,
-    engine: Option<&Engine>,
-    limit: Option<Duration>,
-) -> io::Result<Woken> {
+fn wait(signals: &OwnedFd, engine: Option<&Engine>, limit: Option<Duration>) -> io::Result<Woken> {
     let mut fds = vec![PollFd::new(signals, PollFlags::IN)];
-    fds.extend(parent.map(|parent| PollFd::new(parent, PollFlags::IN)));
-    let stops = fds.len();
     fds.extend(engine.into_iter().flat_map(Engine::poll_fds));
     poll_for(&mut fds, limit)?;
     let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
     if let Some(engine) = engine {
         engine.relay_log();
     }
-    let (stop, engine_ready) = ready.split_at(stops);
-    Ok(if stop.contains(&true) {
+    Ok(if ready.first() == Some(&true) {
         Woken::Stop
-    } else if engine_ready.first() == Some(&true) {
+    } else if ready.get(1) == Some(&true) {
         Woken::EngineDied
     } else {
         Woken::Other
@@ -211,16 +199,5 @@ fn poll_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
     match poll(fds, limit.as_ref()) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Kamailio's main process: when it is killed, nobody sends SIGTERM any more.
-fn watch_parent() -> io::Result<Option<OwnedFd>> {
-    match rustix::process::getppid() {
-        Some(parent) => Ok(Some(rustix::process::pidfd_open(
-            parent,
-            PidfdFlags::empty(),
-        )?)),
-        None => Ok(None),
     }
 }
