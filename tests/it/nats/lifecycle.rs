@@ -102,10 +102,8 @@ fn twenty_restarts_in_a_row_lose_nothing() {
     assert_eq!(subscriber.count(), 20);
 }
 
-#[test]
-fn what_was_accepted_before_the_stop_arrives() {
-    needs!("kamailio", "nats");
-    let _turn = turn::alone();
+/// Publishes 100,000 messages, stops Kamailio at once, and sees all of them.
+fn arrives_after(stop: impl FnOnce(Kamailio)) {
     let nats = Nats::start();
     let (tally, _counting) = Tally::of(&nats.url(), "last");
     // Room for all of them: the stop is to find as many as possible not yet sent.
@@ -123,9 +121,32 @@ fn what_was_accepted_before_the_stop_arrives() {
         .start()
         .connected();
     assert_eq!(kamailio.sip().message("x", b""), "100000");
-    kamailio.stop();
+    stop(kamailio);
     wait::until("all arrived", || tally.unique() == 100_000);
     assert_eq!((tally.duplicates(), tally.out_of_order()), (0, 0));
+}
+
+#[test]
+fn what_was_accepted_before_the_stop_arrives() {
+    needs!("kamailio", "nats");
+    let _turn = turn::alone();
+    arrives_after(|kamailio| drop(kamailio.stop()));
+}
+
+#[test]
+fn a_stop_that_reaches_every_process_loses_nothing() {
+    needs!("kamailio", "nats");
+    let _turn = turn::alone();
+    // As systemd does: the engine and the supervisor get the signal before Kamailio tells them.
+    arrives_after(|mut kamailio| {
+        for pid in kamailio.server.family().members() {
+            process::send(pid, Signal::TERM);
+        }
+        kamailio.server.wait();
+        wait::until("nothing is left", || {
+            kamailio.server.family().members().is_empty()
+        });
+    });
 }
 
 #[test]
