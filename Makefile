@@ -32,7 +32,7 @@ model = RUSTFLAGS='--cfg sipbus_loom' \
 	cargo test --locked --no-default-features --target-dir target/loom --test ring_model
 # Every file of tests/ but the model; tests/it, a folder, is the integration tier.
 unit_tests = $(patsubst tests/%.rs,--test %,$(filter-out tests/ring_model.rs,$(wildcard tests/*.rs)))
-c_files = $(wildcard include/sipbus_host.h kamailio-glue/*/*.[ch])
+c_files = $(wildcard include/sipbus_host.h kamailio-glue/*/*.[ch] tests/*/*.c)
 
 all: $(shims:%=shim-%)
 	@echo "built $(products) in $(built)/"
