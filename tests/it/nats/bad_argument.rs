@@ -1,5 +1,7 @@
 //! Bad arguments: each is a refusal that a counter tells, never a crash and nothing half sent.
 
+use async_nats::ConnectOptions;
+
 use crate::kamailio::Config;
 use crate::require::needs;
 use crate::server::nats::Nats;
@@ -145,5 +147,33 @@ fn what_only_the_server_finds_too_large_does_not_stop_the_rest() {
     wait::until("all large ones are counted", || {
         kamailio.counter("rejected") + kamailio.counter("refused_oversized") == 10
     });
+    kamailio.stop();
+}
+
+#[test]
+fn what_the_server_forbids_is_told_and_does_not_stop_the_rest() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::with(
+        r#"authorization { users: [
+               { user: "sip", password: "p", permissions: { publish: "allowed" } },
+               { user: "watch", password: "w" } ] }"#,
+    );
+    let observer = ConnectOptions::with_user_and_password("watch".into(), "w".into());
+    let subscriber = Subscriber::with_options(observer, &nats.url(), "allowed");
+    let kamailio = Config::at(&nats.url_as("sip:p"))
+        .request(r#"nats_publish("$rU", "x"); $var(answer) = "rc=" + $rc;"#)
+        .start()
+        .connected();
+    let mut sip = kamailio.sip();
+    for _ in 0..5 {
+        assert_eq!(sip.message("forbidden", b""), "rc=1");
+        assert_eq!(sip.message("allowed", b""), "rc=1");
+    }
+    subscriber.wait_for(5);
+    kamailio.wait_counter("server_errors", 5);
+    let error = kamailio.connector()["last_error"].to_string();
+    assert!(error.contains("forbidden"), "{error}");
+    assert_eq!(kamailio.connector()["state"], "connected");
     kamailio.stop();
 }

@@ -199,6 +199,35 @@ fn binary_and_large_payloads_reach_the_route_unchanged() {
 }
 
 #[test]
+fn an_event_begins_afresh_however_the_one_before_ended() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let seen = Subscriber::new(&nats.url(), "seen");
+    let kamailio = Config::at(&nats.url())
+        .nats("subject_queue_group", "in:group")
+        .routes(
+            r#"event_route[nats:in] {
+                   if ($avp(left) != $null) { nats_publish("seen", "left: $avp(left)"); }
+                   $avp(left) = $natsData;
+                   nats_publish("seen", "$natsData");
+                   if ($natsData == "exit") { exit; }
+                   if ($natsData == "drop") { drop; }
+                   if ($natsData == "return") { return -1; }
+               }"#,
+        )
+        .start()
+        .connected();
+    let sent = ["exit", "drop", "return", "last"];
+    for text in sent {
+        seen.publish("in", text);
+    }
+    let texts: Vec<String> = seen.wait_for(sent.len()).iter().map(text).collect();
+    assert_eq!(texts, sent);
+    kamailio.stop();
+}
+
+#[test]
 fn core_settings_can_be_read_in_an_event_route() {
     needs!("kamailio", "nats");
     let _turn = turn::light();

@@ -102,8 +102,8 @@ fn twenty_restarts_in_a_row_lose_nothing() {
     assert_eq!(subscriber.count(), 20);
 }
 
-/// Publishes 100,000 messages, stops Kamailio at once, and sees all of them.
-fn arrives_after(stop: impl FnOnce(Kamailio)) {
+/// Publishes 100,000 messages, stops Kamailio at once, and sees all of them; how many came twice.
+fn arrives_after(stop: impl FnOnce(Kamailio)) -> usize {
     let nats = Nats::start();
     let (tally, _counting) = Tally::of(&nats.url(), "last");
     // Room for all of them: the stop is to find as many as possible not yet sent.
@@ -123,14 +123,26 @@ fn arrives_after(stop: impl FnOnce(Kamailio)) {
     assert_eq!(kamailio.sip().message("x", b""), "100000");
     stop(kamailio);
     wait::until("all arrived", || tally.unique() == 100_000);
-    assert_eq!((tally.duplicates(), tally.out_of_order()), (0, 0));
+    assert_eq!(tally.out_of_order(), 0);
+    tally.duplicates()
 }
 
 #[test]
 fn what_was_accepted_before_the_stop_arrives() {
     needs!("kamailio", "nats");
     let _turn = turn::alone();
-    arrives_after(|kamailio| drop(kamailio.stop()));
+    let twice = arrives_after(|kamailio| drop(kamailio.stop()));
+    assert_eq!(twice, 0);
+}
+
+#[test]
+fn an_engine_killed_right_before_the_stop_loses_nothing() {
+    needs!("kamailio", "nats");
+    let _turn = turn::alone();
+    arrives_after(|kamailio| {
+        process::send(kamailio.engine().unwrap(), Signal::KILL);
+        drop(kamailio.stop());
+    });
 }
 
 #[test]
@@ -138,7 +150,7 @@ fn a_stop_that_reaches_every_process_loses_nothing() {
     needs!("kamailio", "nats");
     let _turn = turn::alone();
     // As systemd does: the engine and the supervisor get the signal before Kamailio tells them.
-    arrives_after(|mut kamailio| {
+    let twice = arrives_after(|mut kamailio| {
         for pid in kamailio.server.family().members() {
             process::send(pid, Signal::TERM);
         }
@@ -147,6 +159,7 @@ fn a_stop_that_reaches_every_process_loses_nothing() {
             kamailio.server.family().members().is_empty()
         });
     });
+    assert_eq!(twice, 0);
 }
 
 #[test]
@@ -162,6 +175,22 @@ fn a_stop_with_the_server_away_ends_at_the_drain_deadline() {
     assert_eq!(kamailio.sip().message("x", b""), "rc=1");
     let log = kamailio.stop();
     assert!(log.contains("1 "), "the stop says how much is lost");
+}
+
+#[test]
+fn a_stop_with_the_server_stuck_ends_at_the_drain_deadline() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let kamailio = Config::at(&nats.url())
+        .number("drain_timeout_ms", 300)
+        .nats("subject_queue_group", "in:group")
+        .request(r#"nats_publish("x", "x"); $var(answer) = "rc=" + $rc;"#)
+        .start()
+        .connected();
+    nats.freeze();
+    assert_eq!(kamailio.sip().message("x", b""), "rc=1");
+    kamailio.stop();
 }
 
 #[test]
