@@ -28,6 +28,7 @@
 
 mod config;
 mod gate;
+mod http;
 mod kamailio;
 mod nats;
 mod port;

@@ -15,5 +15,6 @@ mod operations;
 mod outage;
 mod params;
 mod payload;
+mod queue_group;
 mod stuck;
 mod tls;

@@ -1,15 +1,12 @@
 //! What an operator sees: the RPCs as structures, the statistics, and the Prometheus page.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-
 use serde_json::json;
 
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
 use crate::server::nats::Nats;
 use crate::subscriber::Subscriber;
-use crate::{port, process, turn, wait};
+use crate::{http, port, process, turn, wait};
 
 const PUBLISH: &str = r#"nats_publish("$rU", "x"); $var(answer) = "rc=" + $rc;"#;
 
@@ -193,7 +190,7 @@ fn the_prometheus_page_shows_the_counters() {
         .connected();
     assert_eq!(kamailio.sip().message("good", b""), "rc=1");
     kamailio.wait_counter("delivered", 1);
-    let page = http_get(http, "/metrics");
+    let page = http::get(http, "/metrics");
     for line in [
         "kamailio_nats_published 1",
         "kamailio_nats_delivered 1",
@@ -279,31 +276,4 @@ fn messages_leave_shared_memory_as_it_was() {
     let after = load(20_000, 2_000);
     assert_eq!(before, after);
     kamailio.stop();
-}
-
-/// The body of what a server answers. It keeps the connection, so the length tells the end.
-fn http_get(port: u16, path: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(wait::watchdog())).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
-    )
-    .unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        let line = line.trim_end().to_ascii_lowercase();
-        if let Some(number) = line.strip_prefix("content-length:") {
-            length = number.trim().parse().unwrap();
-        }
-        if line.is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    String::from_utf8(body).unwrap()
 }
