@@ -149,6 +149,8 @@ static int publish(sip_msg_t *msg, char *subject, char *payload, char *reply)
 		return invalid("nats_publish: the subject is $null");
 	if(reply != NULL && sipbus_text_value(msg, reply, 2, &answer) != 0)
 		return invalid("nats_publish: the reply subject is $null");
+	if(reply != NULL && answer.len == 0)
+		return invalid("nats_publish: the reply subject is empty");
 	if(sipbus_text_value(msg, payload, SIPBUS_TEXT_LAST, &bytes) != 0)
 		return invalid("nats_publish: the payload is $null");
 	return nats_publish((uint32_t)process_no, to, bytes, answer);
@@ -178,13 +180,17 @@ static int ki_nats_publish_request(
 		sip_msg_t *msg, str *subject, str *payload, str *reply)
 {
 	(void)msg;
+	if(reply == NULL || reply->len <= 0)
+		return invalid("publish_request: the reply subject is empty");
 	return nats_publish(
 			(uint32_t)process_no, slice(subject), slice(payload), slice(reply));
 }
 
 static int ki_nats_publish(sip_msg_t *msg, str *subject, str *payload)
 {
-	return ki_nats_publish_request(msg, subject, payload, NULL);
+	(void)msg;
+	return nats_publish(
+			(uint32_t)process_no, slice(subject), slice(payload), slice(NULL));
 }
 
 /* clang-format off */

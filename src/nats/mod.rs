@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod counter;
+pub mod credentials;
 pub mod header;
 pub mod route;
 pub mod settings;

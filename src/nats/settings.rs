@@ -1,5 +1,6 @@
 //! The settings of the NATS module.
 
+use super::credentials::Credentials;
 use super::subject;
 use super::url::{self, Server};
 use crate::config::{COMMON, Common, Given, Kind, Setting, check};
@@ -132,16 +133,16 @@ impl Settings {
             hostname: owned("tls_expected_hostname"),
         };
         check_tls(&tls, &servers, &mut mistakes);
-        for name in [
-            "tls_ca_file",
-            "tls_cert_file",
-            "tls_key_file",
-            "credentials_file",
-        ] {
+        for name in ["tls_ca_file", "tls_cert_file", "tls_key_file"] {
+            let file = values.text(name).unwrap_or_default();
             if let Some(Err(error)) = values.text(name).map(std::fs::File::open) {
-                let file = values.text(name).unwrap_or_default();
                 mistakes.push(format!("{name} = \"{file}\": {error}"));
             }
+        }
+        if let Some(file) = values.text("credentials_file")
+            && let Err(why) = Credentials::read(file)
+        {
+            mistakes.push(format!("credentials_file = \"{file}\": {why}"));
         }
         let settings = Self {
             common,

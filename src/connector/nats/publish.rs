@@ -21,6 +21,9 @@ use tokio::time::Instant;
 /// Bytes of frames that one PING confirms, if there are so many.
 const BATCH_BYTES: usize = 128 * 1024;
 
+/// Bytes on their way to the server and not confirmed; what may arrive twice after a crash.
+const IN_FLIGHT_BYTES: usize = 1024 * 1024;
+
 /// Why serving a connection ended.
 enum End {
     /// Everything accepted is delivered, and nothing more is accepted.
@@ -74,8 +77,9 @@ struct Publisher<'a> {
     outbound: &'a mut Outbound,
     /// Bytes to write.
     batch: BytesMut,
-    /// What each PONG to come confirms, oldest first.
-    marks: VecDeque<Mark>,
+    /// What each PONG to come confirms, and how many bytes that is, oldest first.
+    marks: VecDeque<(Mark, usize)>,
+    in_flight: usize,
     spare: Vec<Mark>,
     /// Something was written since the last flush.
     unflushed: bool,
@@ -98,6 +102,7 @@ impl<'a> Publisher<'a> {
             outbound,
             batch: BytesMut::new(),
             marks: VecDeque::new(),
+            in_flight: 0,
             spare: Vec::new(),
             unflushed: false,
             leaving: false,
@@ -126,7 +131,7 @@ impl<'a> Publisher<'a> {
                 }
             }
             let sends = self.unflushed || !self.batch.is_empty();
-            let idle = !sends && !self.leaving;
+            let idle = !sends && !self.leaving && self.in_flight < IN_FLIGHT_BYTES;
             let Session {
                 reader,
                 writer,
@@ -166,7 +171,7 @@ impl<'a> Publisher<'a> {
 
     /// Takes the next batch from the lanes.
     fn fill(&mut self) {
-        if self.leaving {
+        if self.leaving || self.in_flight >= IN_FLIGHT_BYTES {
             return;
         }
         let Self {
@@ -181,7 +186,8 @@ impl<'a> Publisher<'a> {
             batch.extend_from_slice(b"PING\r\n");
             let mut mark = self.spare.pop().unwrap_or_default();
             outbound.mark(&mut mark);
-            self.marks.push_back(mark);
+            self.in_flight += batch.len();
+            self.marks.push_back((mark, batch.len()));
         }
     }
 
@@ -190,7 +196,8 @@ impl<'a> Publisher<'a> {
         while let Some((op, len)) = parse(&self.session.buffer, 0)? {
             match op {
                 Op::Pong => {
-                    if let Some(mark) = self.marks.pop_front() {
+                    if let Some((mark, bytes)) = self.marks.pop_front() {
+                        self.in_flight -= bytes;
                         self.outbound.release(&mark);
                         self.spare.push(mark);
                     }
@@ -205,7 +212,7 @@ impl<'a> Publisher<'a> {
                 Op::Error(why) => {
                     let why = shown(why);
                     if why.starts_with("Permissions Violation for Publish")
-                        && let Some(mark) = self.marks.front_mut()
+                        && let Some((mark, _)) = self.marks.front_mut()
                     {
                         mark.reject_one();
                     }
@@ -225,7 +232,7 @@ impl<'a> Publisher<'a> {
         }
         if self.marks.is_empty() {
             self.batch.extend_from_slice(b"PING\r\n");
-            self.marks.push_back(Mark::default());
+            self.marks.push_back((Mark::default(), 0));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::presence::Presence;
 use super::protocol::{Connect, Info, Op, parse};
 use super::tls;
+use crate::nats::credentials::Credentials;
 use crate::nats::settings::Settings;
 use crate::nats::url::Server;
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -169,15 +170,14 @@ async fn log_in(
     settings: &Settings,
     tls_required: bool,
 ) -> Result<(), String> {
-    let credentials = match &settings.credentials_file {
-        Some(file) => Some(Credentials::read(file)?),
-        None => None,
-    };
+    let file = settings.credentials_file.as_deref();
+    let told = |why: String| format!("{}: {why}", file.unwrap_or_default());
+    let credentials = file.map(Credentials::read).transpose().map_err(told)?;
     let nonce = session.info.nonce.as_deref().unwrap_or_default();
     let sig = credentials
         .as_ref()
-        .map(|credentials| credentials.sign(nonce))
-        .transpose()?;
+        .map(|credentials| sign(nonce, &credentials.seed));
+    let sig = sig.transpose().map_err(told)?;
     let connect = Connect {
         verbose: false,
         pedantic: false,
@@ -215,6 +215,14 @@ async fn log_in(
     }
 }
 
+fn sign(nonce: &str, seed: &str) -> Result<String, String> {
+    let key = nkeys::KeyPair::from_seed(seed).map_err(|_| "its key cannot be read".to_owned())?;
+    let signature = key
+        .sign(nonce.as_bytes())
+        .map_err(|error| error.to_string())?;
+    Ok(data_encoding::BASE64URL_NOPAD.encode(&signature))
+}
+
 /// A server's error text without its quotes.
 pub(super) fn shown(error: &[u8]) -> String {
     String::from_utf8_lossy(error).trim_matches('\'').to_owned()
@@ -242,40 +250,4 @@ pub(super) async fn write<W: AsyncWrite + Unpin + ?Sized>(
         .await
         .map_err(|error| error.to_string())?;
     writer.flush().await.map_err(|error| error.to_string())
-}
-
-/// A `.creds` file: a user's JWT and the seed of its key.
-struct Credentials {
-    jwt: String,
-    key: nkeys::KeyPair,
-}
-
-impl Credentials {
-    fn read(file: &str) -> Result<Self, String> {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-        let block = |what: &str| {
-            let after = text.split_once(&format!("BEGIN {what}"))?.1;
-            after
-                .lines()
-                .skip(1)
-                .map(str::trim)
-                .find(|line| !line.is_empty())
-        };
-        let missing = |what: &str| format!("{file}: there is no {what} in it");
-        let jwt = block("NATS USER JWT")
-            .ok_or_else(|| missing("NATS USER JWT"))?
-            .to_owned();
-        let seed = block("USER NKEY SEED").ok_or_else(|| missing("USER NKEY SEED"))?;
-        let key = nkeys::KeyPair::from_seed(seed)
-            .map_err(|_| format!("{file}: its USER NKEY SEED cannot be read"))?;
-        Ok(Self { jwt, key })
-    }
-
-    fn sign(&self, nonce: &str) -> Result<String, String> {
-        let signature = self
-            .key
-            .sign(nonce.as_bytes())
-            .map_err(|error| error.to_string())?;
-        Ok(data_encoding::BASE64URL_NOPAD.encode(&signature))
-    }
 }
