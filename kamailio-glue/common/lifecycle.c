@@ -131,18 +131,39 @@ int sipbus_shim_init(const sipbus_shim *shim)
 
 /* Processes */
 
+/*
+ * Forks with the signals of a stop blocked. A child that has not run yet would take them in the
+ * handler of the main process, whose flag nobody reads there, and the stop would wait for it.
+ */
+static int fork_blocked(
+		int child_id, const char *title, int make_sock, sigset_t *before)
+{
+	sigset_t stops;
+	char copy[128];
+	int pid;
+
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGINT);
+	if(sigprocmask(SIG_BLOCK, &stops, before) < 0)
+		return -1;
+	snprintf(copy, sizeof(copy), "%s", title);
+	pid = fork_process(child_id, copy, make_sock);
+	if(pid != 0)
+		sigprocmask(SIG_SETMASK, before, NULL);
+	return pid;
+}
+
 static int supervisor(void)
 {
 	sigset_t stops;
 	int signals;
 
 	/* Kamailio's own handler would end the process at once, with accepted
-	 * messages still in their lanes: these signals are read instead. */
+	 * messages still in their lanes: these signals stay blocked and are read. */
 	sigemptyset(&stops);
 	sigaddset(&stops, SIGTERM);
 	sigaddset(&stops, SIGINT);
-	if(sigprocmask(SIG_BLOCK, &stops, NULL) < 0)
-		return 1;
 	signals = signalfd(-1, &stops, SFD_CLOEXEC);
 	if(signals < 0)
 		return 1;
@@ -151,7 +172,8 @@ static int supervisor(void)
 
 static int fork_supervisor(void)
 {
-	int pid = fork_process(PROC_NOCHLDINIT, "sipbus supervisor", 0);
+	sigset_t before;
+	int pid = fork_blocked(PROC_NOCHLDINIT, "sipbus supervisor", 0, &before);
 
 	if(pid == 0) {
 		if(cfg_child_init() < 0)
@@ -164,12 +186,12 @@ static int fork_supervisor(void)
 
 static int fork_worker(const sipbus_shim *shim, uint32_t worker)
 {
-	char title[128];
-	int pid;
+	const char *title = shim->worker_title(worker);
+	sigset_t before;
+	int pid = fork_blocked(PROC_RPC, title, 1, &before);
 
-	snprintf(title, sizeof(title), "%s", shim->worker_title(worker));
-	pid = fork_process(PROC_RPC, title, 1);
 	if(pid == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		if(cfg_child_init() < 0)
 			_exit(1);
 		while(shim->worker_step(worker) == 0)
