@@ -42,6 +42,7 @@ impl Config {
             assert!(ended.is_none(), "kamailio ended at its start: {ended:?}");
             sip.answers()
         });
+        kamailio.server.settle(kamailio.server.pid());
         kamailio
     }
 
@@ -56,6 +57,7 @@ impl Config {
         let pid = wait::until_some("the pid file is written", || {
             std::fs::read_to_string(&file).ok()?.trim().parse().ok()
         });
+        kamailio.server.settle(pid);
         (kamailio, pid)
     }
 

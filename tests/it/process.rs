@@ -101,6 +101,26 @@ impl Server {
         self.wait()
     }
 
+    /// Waits until all processes below `main` have begun their work, and `main` has no more to start.
+    ///
+    /// A child of Kamailio that has not run yet loses a signal: it is then still taken for the main
+    /// process, which only makes a note. Such a child would end at Kamailio's last resort, a minute
+    /// later.
+    pub(crate) fn settle(&mut self, main: u32) {
+        let name = self.name;
+        let mut before = None;
+        wait::until(&format!("all processes of {name} run"), || {
+            let pids = self.family.members();
+            let all_ran = pids
+                .iter()
+                .all(|pid| pauses(*pid).is_some_and(|count| count > 0));
+            let now = (all_ran && asleep(main)).then(|| (pids, pauses(main)));
+            let same = now.is_some() && now == before;
+            before = now;
+            same || self.ended().is_some_and(|status| !status.success())
+        });
+    }
+
     pub(crate) fn family(&self) -> &Family {
         &self.family
     }
@@ -179,13 +199,23 @@ impl Family {
 
 /// Whether the process exists and is more than a zombie.
 pub(crate) fn alive(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        !stat
-            .rsplit(") ")
-            .next()
-            .unwrap_or_default()
-            .starts_with('Z')
-    })
+    status(pid, "State:").is_some_and(|state| !state.starts_with('Z'))
+}
+
+/// How often a process went to sleep by itself.
+fn pauses(pid: u32) -> Option<u64> {
+    status(pid, "voluntary_ctxt_switches:")?.parse().ok()
+}
+
+fn asleep(pid: u32) -> bool {
+    status(pid, "State:").is_some_and(|state| state.starts_with('S'))
+}
+
+/// One line of what the kernel tells of a process.
+pub(crate) fn status(pid: u32, name: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    text.lines()
+        .find_map(|line| Some(line.strip_prefix(name)?.trim().to_string()))
 }
 
 /// The command line of a process, its arguments joined by spaces.

@@ -217,12 +217,7 @@ fn a_killed_supervisor_takes_the_engine_along() {
     let nats = Nats::start();
     let mut kamailio = Config::at(&nats.url()).start().connected();
     let engine = kamailio.engine().unwrap();
-    let status = fs::read_to_string(format!("/proc/{engine}/status")).unwrap();
-    let parent = status
-        .lines()
-        .find_map(|line| line.strip_prefix("PPid:"))
-        .unwrap();
-    let supervisor: u32 = parent.trim().parse().unwrap();
+    let supervisor: u32 = process::status(engine, "PPid:").unwrap().parse().unwrap();
     assert!(kamailio.server.family().members().contains(&supervisor));
     process::send(supervisor, Signal::KILL);
     // Kamailio ends when a child of its dies.
