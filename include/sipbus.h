@@ -16,6 +16,14 @@ typedef struct sipbus_slice {
 } sipbus_slice;
 
 // What the shim runs for one event.
+typedef struct sipbus_evapi_event {
+  // Index of the event route, or -1: then the KEMI callback is called, if there is one.
+  int32_t route;
+  // The event's name for the callback. Lives as long as the process.
+  const char *name;
+} sipbus_evapi_event;
+
+// What the shim runs for one event.
 typedef struct sipbus_nats_event {
   // Index of the event route, or -1: then the KEMI callback is called, if there is one.
   int32_t route;
@@ -26,6 +34,85 @@ typedef struct sipbus_nats_event {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Checks all modparams of the module and opens the listening sockets. `events` is not 0 if someone
+// handles connections. Logs every mistake; 0 if there was none, else -1.
+// Phase: mod_init, before Kamailio drops privileges. Blocks while names are looked up.
+int sipbus_evapi_configure(int events);
+
+// The title of event worker number `worker`, or NULL behind the last one. The text lives as long
+// as the process. Phase: after sipbus_evapi_configure. Does not block.
+const char *sipbus_evapi_worker_title(uint32_t worker);
+
+// `evapi_relay(data)`: 1 if the message was accepted, else -1, counted by reason. Phase: any
+// process, after sipbus_create. Blocks at most queue_full_wait_ms, by the rule for full lanes
+// (src/shm/lane.rs).
+int evapi_relay(uint32_t process, struct sipbus_slice data);
+
+// `evapi_multicast(data, tag)`: as evapi_relay, for the clients with that tag.
+int evapi_multicast(uint32_t process, struct sipbus_slice data, struct sipbus_slice tag);
+
+// `evapi_unicast(data, tag)`: as evapi_relay, for the first client with that tag.
+int evapi_unicast(uint32_t process, struct sipbus_slice data, struct sipbus_slice tag);
+
+// The second half of `evapi_async_relay(data)`, after the transaction was suspended: 1 if the
+// message was accepted while a client is there, -2 if not, -1 if it cannot be sent at all. Unless
+// 1, the suspend has to be cancelled. Phase and blocking as evapi_relay.
+int evapi_async_relay(uint32_t process, struct sipbus_slice data);
+
+// `evapi_async_multicast(data, tag)`: as evapi_async_relay, for the clients with that tag.
+int evapi_async_multicast(uint32_t process, struct sipbus_slice data, struct sipbus_slice tag);
+
+// `evapi_async_unicast(data, tag)`: as evapi_async_relay, for the first client with that tag.
+int evapi_async_unicast(uint32_t process, struct sipbus_slice data, struct sipbus_slice tag);
+
+// Counts a call whose arguments the shim could not use; `why` is logged. -1.
+// Phase: any process, after sipbus_create. Does not block.
+int sipbus_evapi_invalid(uint32_t process, const char *why);
+
+// Writes the clients of `module`, which is evapi. 0, or -1 before sipbus_create.
+// Phase: any process. Does not block.
+int sipbus_evapi_clients(const char *module, const sipbus_report *report);
+
+// Closes the client with that index: 1, or -1 if there is none or the engine takes no orders.
+// Phase: any process, after sipbus_create. Does not block.
+int sipbus_evapi_client_close(uint32_t process, uint32_t conidx);
+
+// Waits for the next event of worker `worker` and makes it the current one: 1 with `event_out`
+// filled, or -1 if there is no such worker or its inbox is broken. Messages of a client that a
+// script has closed are left out. Phase: that event worker's process. Blocks until there is one.
+int sipbus_evapi_event_wait(uint32_t worker, struct sipbus_evapi_event *event_out);
+
+// Ends the current event. `was_handled` is not 0 if a route or callback has run. `process` is the
+// calling one. Phase: an event worker, after sipbus_evapi_event_wait. Does not block.
+void sipbus_evapi_event_done(uint32_t process, int was_handled);
+
+// `evapi_close()`: closes the client of the current event, after what was relayed to it before.
+// 1; -1 outside an event; -2 if it is closed already. `process` is the calling one. Phase: any.
+// Does not block.
+int evapi_close(uint32_t process);
+
+// `evapi_set_tag(tag)`: names the client of the current event: 1, or -1 outside an event, for a
+// client that is gone, or for a tag that is empty or too long. `process` is the calling one.
+// Phase: any. Does not block.
+int evapi_set_tag(uint32_t process, struct sipbus_slice tag);
+
+// `$evapi(msg)`: 1 with the current event's message in `out`, or 0 if it has none; valid until the
+// event's end, with a NUL behind it. Phase: any. Does not block.
+int evapi_msg(struct sipbus_slice *out);
+
+// `$evapi(srcaddr)`: as evapi_msg, the client's address.
+int evapi_srcaddr(struct sipbus_slice *out);
+
+// `$evapi(tag)`: as evapi_msg, the client's tag, if it has one.
+int evapi_tag(struct sipbus_slice *out);
+
+// `$evapi(conidx)`: 1 with the index of the current event's client in `out`, or 0 outside an event.
+// Phase: any. Does not block.
+int evapi_conidx(uint32_t *out);
+
+// `$evapi(srcport)`: as evapi_conidx, the client's port; 0 for a UNIX socket.
+int evapi_srcport(uint32_t *out);
 
 // Sets the host's table. First call of every shim; the first table stays.
 // Phase: mod_register or later. Does not block.

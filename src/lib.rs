@@ -19,6 +19,8 @@ pub mod engine;
 #[cfg(not(sipbus_loom))]
 pub mod engine_document;
 #[cfg(not(sipbus_loom))]
+pub mod evapi;
+#[cfg(not(sipbus_loom))]
 pub mod frame;
 #[cfg(not(sipbus_loom))]
 pub mod host;

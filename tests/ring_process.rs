@@ -66,6 +66,7 @@ fn a_killed_producer_leaves_nothing_behind() {
         lane_bytes: 1,
         inbox_bytes: 1,
         inboxes: 0,
+        rows: 0,
     };
     let region = Region::create(1, vec![plan], b"").unwrap();
     let path = format!(

@@ -68,6 +68,7 @@ fn ring() -> Ring {
         lane_bytes: 1,
         inbox_bytes: 1,
         inboxes: 0,
+        rows: 0,
     };
     Region::create(1, vec![plan], b"")
         .unwrap()

@@ -13,11 +13,18 @@ struct Module {
     settings: &'static [Setting],
 }
 
-const MODULES: &[Module] = &[Module {
-    name: "nats",
-    connector: "nats",
-    settings: sipbus::nats::settings::SETTINGS,
-}];
+const MODULES: &[Module] = &[
+    Module {
+        name: "nats",
+        connector: "nats",
+        settings: sipbus::nats::settings::SETTINGS,
+    },
+    Module {
+        name: "evapi",
+        connector: "evapi",
+        settings: sipbus::evapi::settings::SETTINGS,
+    },
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

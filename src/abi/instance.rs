@@ -9,6 +9,7 @@ use crate::shm::region::Region;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A module whose settings were checked.
 #[derive(Debug)]
@@ -20,6 +21,11 @@ pub(super) struct Module {
     pub(super) settings: serde_json::Value,
     /// Titles of the event workers, for reports.
     pub(super) workers: Vec<String>,
+    /// Lines of its table of peers.
+    pub(super) rows: usize,
+    /// Its listening sockets, each with the number of its setting. They stay open over restarts of
+    /// the engine, so nobody is refused meanwhile.
+    pub(super) listeners: Vec<(usize, OwnedFd)>,
 }
 
 /// The running whole, the same in every process.
@@ -72,6 +78,7 @@ pub(super) fn create(processes: usize) -> io::Result<()> {
         lane_bytes: module.common.queue_bytes,
         inbox_bytes: module.common.inbox_bytes,
         inboxes: module.inboxes,
+        rows: module.rows,
     });
     let document = Document {
         drain_timeout_ms: modules
@@ -109,6 +116,14 @@ impl Instance {
     /// The index of a module.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.modules.iter().position(|module| module.name == name)
+    }
+
+    /// All listening sockets: module, number of the setting, descriptor.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (&str, usize, BorrowedFd<'_>)> {
+        self.modules.iter().flat_map(|module| {
+            let own = module.listeners.iter();
+            own.map(|(setting, fd)| (module.name, *setting, fd.as_fd()))
+        })
     }
 
     /// The longest that a stop waits for accepted messages, in milliseconds.

@@ -91,6 +91,7 @@ pub extern "C" fn sipbus_supervise(signal_fd: c_int) -> c_int {
             doorbells: doorbells
                 .map(|(module, waker)| (module.name, waker.fd()))
                 .collect(),
+            listeners: instance.listeners().collect(),
             drain_timeout_ms: instance.drain_timeout_ms(),
         };
         match supervisor::run(&supervised, &signals) {

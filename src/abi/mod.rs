@@ -9,6 +9,9 @@
     reason = "one of the three folders that may; see SAFETY.md"
 )]
 
+pub mod evapi;
+pub mod evapi_client;
+pub mod evapi_event;
 mod guard;
 mod instance;
 pub mod lifecycle;

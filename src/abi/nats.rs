@@ -63,6 +63,8 @@ pub extern "C" fn sipbus_nats_configure(connection_events: c_int) -> c_int {
             counters: counter::COUNTERS,
             settings: document,
             workers,
+            rows: 0,
+            listeners: Vec::new(),
         });
         SETTINGS.with(|cell| _ = cell.set(Box::leak(Box::new(settings))));
         0

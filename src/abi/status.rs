@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The counters of a module of that name, configured or not.
 pub(super) fn counters(module: &str) -> Option<&'static [Counter]> {
     match module {
+        "evapi" => Some(crate::evapi::counter::COUNTERS),
         "nats" => Some(crate::nats::counter::COUNTERS),
         _ => None,
     }

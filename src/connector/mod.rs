@@ -4,6 +4,8 @@
 //! Adding a connector is one folder, one feature and one line in [`CONNECTORS`].
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "evapi")]
+pub mod evapi;
 #[cfg(feature = "nats")]
 pub mod nats;
 
@@ -28,4 +30,6 @@ pub type Run = fn(Link, serde_json::Value) -> Pin<Box<dyn Future<Output = Result
 pub const CONNECTORS: &[Connector] = &[
     #[cfg(feature = "nats")]
     nats::CONNECTOR,
+    #[cfg(feature = "evapi")]
+    evapi::CONNECTOR,
 ];

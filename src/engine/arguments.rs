@@ -16,6 +16,8 @@ pub struct Arguments {
     pub log: OwnedFd,
     /// By module.
     pub doorbells: Vec<(String, OwnedFd)>,
+    /// By module and number of the setting.
+    pub listeners: Vec<(String, usize, OwnedFd)>,
 }
 
 impl Arguments {
@@ -25,7 +27,8 @@ impl Arguments {
     /// What is wrong or missing.
     pub fn from_env() -> Result<Self, String> {
         let mut parser = lexopt::Parser::from_env();
-        let (mut region, mut control, mut log, mut doorbells) = (None, None, None, Vec::new());
+        let (mut region, mut control, mut log) = (None, None, None);
+        let (mut doorbells, mut listeners) = (Vec::new(), Vec::new());
         while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
             let Long(name) = argument else {
                 return Err(argument.unexpected().to_string());
@@ -43,6 +46,13 @@ impl Arguments {
                         .ok_or_else(|| format!("--{name}: no module"))?;
                     doorbells.push((module.to_owned(), take(&name, fd)?));
                 }
+                argument::LISTENER => {
+                    let wrong = || format!("--{name}={value}: it must be module.number=fd");
+                    let (place, fd) = value.split_once('=').ok_or_else(wrong)?;
+                    let (module, number) = place.rsplit_once('.').ok_or_else(wrong)?;
+                    let number = number.parse().map_err(|_| wrong())?;
+                    listeners.push((module.to_owned(), number, take(&name, fd)?));
+                }
                 _ => return Err(format!("--{name}: there is no such argument")),
             }
         }
@@ -52,6 +62,7 @@ impl Arguments {
             control: control.ok_or_else(|| missing(argument::CONTROL))?,
             log: log.ok_or_else(|| missing(argument::LOG))?,
             doorbells,
+            listeners,
         })
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Seat {
     pub(super) region: &'static Region,
     pub(super) index: usize,
     pub(super) waker: OwnedFd,
+    pub(super) listeners: Vec<(usize, OwnedFd)>,
     pub(super) settings: serde_json::Value,
     pub(super) drain: watch::Receiver<bool>,
 }
@@ -53,8 +54,15 @@ fn run(connector: &Connector, seat: &Seat) -> Result<(), String> {
         .enable_time()
         .build();
     let waker = seat.waker.try_clone().map_err(text)?;
+    let listeners = seat
+        .listeners
+        .iter()
+        .map(|(setting, fd)| Ok((*setting, fd.try_clone()?)))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(text)?;
     tokio::task::LocalSet::new().block_on(&runtime.map_err(text)?, async {
-        let link = Link::open(seat.region, seat.index, waker, seat.drain.clone()).map_err(text)?;
+        let link = Link::open(seat.region, seat.index, waker, listeners, seat.drain.clone());
+        let link = link.map_err(text)?;
         (connector.run)(link, seat.settings.clone()).await
     })
 }

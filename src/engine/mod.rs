@@ -48,10 +48,18 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
             .find(|(name, _)| *name == plan.name);
         let waker = waker.ok_or_else(|| format!("{} has no doorbell", plan.name))?;
         let waker = waker.1.try_clone().map_err(|error| error.to_string())?;
+        let listeners = arguments
+            .listeners
+            .iter()
+            .filter(|(name, ..)| *name == plan.name)
+            .map(|(_, setting, fd)| Ok((*setting, fd.try_clone()?)))
+            .collect::<std::io::Result<_>>()
+            .map_err(|error| error.to_string())?;
         let seat = connector::Seat {
             region,
             index,
             waker,
+            listeners,
             settings,
             drain: draining.clone(),
         };

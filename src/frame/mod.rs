@@ -4,6 +4,7 @@
 //!  kind: u16 | fields: u16 | length: u32 x fields | the fields' bytes
 //! ```
 
+pub mod evapi;
 pub mod nats;
 
 /// The most fields a frame has.

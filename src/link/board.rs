@@ -1,6 +1,7 @@
 //! What a connector tells operators.
 
 use crate::module::State;
+use crate::shm::counter::Counter;
 use crate::shm::layout::Module;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -61,5 +62,13 @@ impl Board {
         if let Some(counter) = self.module.counters.get(slot) {
             counter.add(n);
         }
+    }
+
+    /// Adds one to a counter of the connector and returns what it is then: a number that no engine
+    /// of this Kamailio gets twice.
+    #[must_use]
+    pub fn number(&self, slot: usize) -> u64 {
+        self.count(slot, 1);
+        self.module.counters.get(slot).map_or(0, Counter::value)
     }
 }

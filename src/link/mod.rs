@@ -6,10 +6,12 @@ mod bell;
 mod board;
 mod inbound;
 mod outbound;
+mod roster;
 
 pub use board::Board;
 pub use inbound::{Inbound, TooLarge};
 pub use outbound::{Mark, Outbound, Verdict};
+pub use roster::{Entry, Roster};
 
 use crate::shm::inbox::InboxEnd;
 use crate::shm::lane::LaneEnd;
@@ -28,6 +30,10 @@ pub struct Link {
     pub inbounds: Vec<Inbound>,
     /// State, for operators.
     pub board: Rc<Board>,
+    /// The table of peers, for connectors that have several at a time.
+    pub roster: Roster,
+    /// Listening sockets that Kamailio opened, each with the number of its setting.
+    pub listeners: Vec<(usize, OwnedFd)>,
     /// Becomes true when the engine is to deliver what was accepted and end.
     pub drain: watch::Receiver<bool>,
 }
@@ -42,6 +48,7 @@ impl Link {
         region: &'static Region,
         index: usize,
         waker: OwnedFd,
+        listeners: Vec<(usize, OwnedFd)>,
         drain: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         let plan = region.plan().modules.get(index);
@@ -62,6 +69,8 @@ impl Link {
             outbound,
             inbounds,
             board: Rc::new(Board::new(module)),
+            roster: Roster::new(module, region.rows(index).collect()),
+            listeners,
             drain,
         })
     }

@@ -25,6 +25,8 @@ struct Lane {
     /// Frames taken since the last mark.
     sent: u64,
     rejected: u64,
+    /// Frames taken since the last mark that count as neither.
+    obeyed: u64,
     /// Nothing sound can be read from it any more.
     broken: bool,
 }
@@ -36,6 +38,8 @@ pub enum Verdict {
     Sent(usize),
     /// The peer would never take it.
     Rejected,
+    /// It was a command to the connector, not for the peer.
+    Obeyed,
 }
 
 /// A point in every lane: everything before it was sent.
@@ -70,6 +74,7 @@ impl Outbound {
                 end,
                 sent: 0,
                 rejected: 0,
+                obeyed: 0,
                 broken: false,
             })
             .collect();
@@ -105,14 +110,14 @@ impl Outbound {
         mark.lanes.clear();
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             let (sent, rejected) = (lane.sent, lane.rejected);
-            if sent + rejected > 0 {
+            if sent + rejected + lane.obeyed > 0 {
                 mark.lanes.push(MarkedLane {
                     index,
                     cursor: lane.end.cursor(),
                     sent,
                     rejected,
                 });
-                (lane.sent, lane.rejected) = (0, 0);
+                (lane.sent, lane.rejected, lane.obeyed) = (0, 0, 0);
             }
         }
     }
@@ -132,7 +137,7 @@ impl Outbound {
     pub fn rewind(&mut self) {
         for lane in &mut self.lanes {
             lane.end.rewind();
-            (lane.sent, lane.rejected) = (0, 0);
+            (lane.sent, lane.rejected, lane.obeyed) = (0, 0, 0);
         }
     }
 
@@ -180,6 +185,7 @@ impl Lane {
                         self.sent += 1;
                     }
                     Verdict::Rejected => self.rejected += 1,
+                    Verdict::Obeyed => self.obeyed += 1,
                 },
                 Ok(None) => break,
                 Err(error) => {

@@ -1,7 +1,7 @@
 //! What lies where in the region.
 //!
 //! ```text
-//!  Head | Module x modules | LaneHeader x modules x processes | InboxHeader x inboxes | settings
+//!  Head | Module x modules | LaneHeader x modules x processes | InboxHeader x inboxes | Row x rows | settings
 //!  (page) lane bytes x modules x processes                      (each mapped twice, see store.rs)
 //!  (page) inbox bytes x inboxes                                 (each mapped twice)
 //! ```
@@ -22,6 +22,9 @@ pub const MODULES_MAX: usize = 8;
 
 /// Counters per lane and side, per inbox and side, and per module.
 pub const COUNTERS: usize = 16;
+
+/// Figures per peer.
+pub const FIGURES: usize = 8;
 
 /// What may lie in the region.
 ///
@@ -78,6 +81,10 @@ pub struct Module {
     pub inbox_bytes: Counter,
     /// See `lane_bytes`.
     pub inboxes: Counter,
+    /// Lines of the table of peers.
+    pub rows: Counter,
+    /// Peers that are there now. Written by the engine; by the supervisor when there is no engine.
+    pub peers: Counter,
     /// The connector's state, see `link::State`. Written by the engine, like all below.
     pub state: Counter,
     /// Since when, in seconds since 1970.
@@ -140,8 +147,33 @@ pub struct InboxHeader {
     pub handled: [Counter; COUNTERS],
 }
 
+/// One line of a module's table of peers, for connectors that have several at a time. Read by any
+/// process without a lock; written by the engine, but for `closing`.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct Row {
+    /// Which peer it is: a number that is never given twice. 0 for a free line.
+    pub generation: Counter,
+    /// How far it is, in the connector's own numbers.
+    pub state: Counter,
+    /// Since when it is there, in seconds since 1970.
+    pub since: Counter,
+    /// The generation that an event worker has closed; each writes the same.
+    pub closing: Counter,
+    /// The peer's port.
+    pub port: Counter,
+    /// The peer's address.
+    pub address: Text<128>,
+    /// What a script calls it; empty for nothing.
+    pub tag: Text<64>,
+    /// The connector's own figures.
+    pub figures: [Counter; FIGURES],
+}
+
 // SAFETY: repr(C), atomics only, valid when zeroed.
 unsafe impl Shared for Head {}
+// SAFETY: as above.
+unsafe impl Shared for Row {}
 // SAFETY: as above.
 unsafe impl Shared for Module {}
 // SAFETY: as above.
@@ -153,6 +185,7 @@ const _: () = assert!(size_of::<Head>() == 64);
 const _: () = assert!(size_of::<LaneHeader>() == 5 * 128);
 const _: () = assert!(size_of::<InboxHeader>() == 6 * 128);
 const _: () = assert!(size_of::<Module>().is_multiple_of(128));
+const _: () = assert!(size_of::<Row>() == 3 * 128);
 
 /// What one module asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,6 +198,8 @@ pub struct ModulePlan {
     pub inbox_bytes: usize,
     /// Event workers.
     pub inboxes: usize,
+    /// Lines of its table of peers; 0 for a connector with a fixed peer.
+    pub rows: usize,
 }
 
 /// What the region is made for.
@@ -194,6 +229,7 @@ pub struct RingPlace {
 pub struct Layout {
     lanes: usize,
     inboxes: usize,
+    rows: usize,
     settings: usize,
     /// Bytes in front of the rings, whole pages.
     pub head_bytes: usize,
@@ -205,6 +241,8 @@ pub struct Layout {
     pub mapped_bytes: usize,
     processes: usize,
     inboxes_before: Vec<usize>,
+    /// By module: how many lines come before its own, and how many it has.
+    tables: Vec<(usize, usize)>,
 }
 
 /// Rounds a ring's size up to what can be mapped: a power of two, at least a page.
@@ -224,7 +262,14 @@ impl Layout {
         let lanes = modules + plan.modules.len() * size_of::<Module>();
         let inboxes = lanes + plan.modules.len() * plan.processes * size_of::<LaneHeader>();
         let inbox_count: usize = plan.modules.iter().map(|module| module.inboxes).sum();
-        let settings = inboxes + inbox_count * size_of::<InboxHeader>();
+        let rows = inboxes + inbox_count * size_of::<InboxHeader>();
+        let mut row_count = 0;
+        let tables = plan.modules.iter().map(|module| {
+            row_count += module.rows;
+            (row_count - module.rows, module.rows)
+        });
+        let tables = tables.collect();
+        let settings = rows + row_count * size_of::<Row>();
         let head_bytes = (settings + plan.settings_bytes).next_multiple_of(PAGE_BYTES);
         let (mut file, mut mapped, mut before) = (head_bytes, head_bytes, 0);
         let (mut rings, mut inboxes_before) = (Vec::new(), Vec::new());
@@ -251,6 +296,7 @@ impl Layout {
         Self {
             lanes,
             inboxes,
+            rows,
             settings,
             head_bytes,
             rings,
@@ -258,6 +304,7 @@ impl Layout {
             mapped_bytes: mapped,
             processes: plan.processes,
             inboxes_before,
+            tables,
         }
     }
 
@@ -285,6 +332,13 @@ impl Layout {
         let place = self.rings.get(module)?.get(self.processes + inbox)?;
         let index = self.inboxes_before.get(module)? + inbox;
         Some((self.inboxes + index * size_of::<InboxHeader>(), *place))
+    }
+
+    /// Offset of a line of a module's table of peers.
+    #[must_use]
+    pub fn row(&self, module: usize, row: usize) -> Option<usize> {
+        let (before, count) = *self.tables.get(module)?;
+        (row < count).then_some(self.rows + (before + row) * size_of::<Row>())
     }
 
     /// Offset of the settings document.

@@ -2,7 +2,7 @@
 
 use super::layout::{
     Head, InboxHeader, LaneHeader, Layout, MAGIC, MODULES_MAX, Module, ModulePlan, Plan, RingPlace,
-    Shared,
+    Row, Shared,
 };
 use super::map::Mapping;
 use super::ring::Ring;
@@ -141,6 +141,17 @@ impl Region {
         ))
     }
 
+    /// A line of a module's table of peers, or none behind the last.
+    #[must_use]
+    pub fn row(&self, module: usize, row: usize) -> Option<&'static Row> {
+        Some(self.part(self.layout.row(module, row)?))
+    }
+
+    /// All lines of a module's table of peers.
+    pub fn rows(&self, module: usize) -> impl Iterator<Item = &'static Row> {
+        (0..).map_while(move |row| self.row(module, row))
+    }
+
     /// The settings document.
     #[must_use]
     pub fn settings(&self) -> &'static [u8] {
@@ -166,6 +177,7 @@ impl Region {
             module.lane_bytes.set(plan.lane_bytes as u64);
             module.inbox_bytes.set(plan.inbox_bytes as u64);
             module.inboxes.set(plan.inboxes as u64);
+            module.rows.set(plan.rows as u64);
         }
     }
 
@@ -224,6 +236,7 @@ fn read_plan(fd: BorrowedFd<'_>) -> io::Result<Plan> {
             lane_bytes: number(module.lane_bytes.value())?,
             inbox_bytes: number(module.inbox_bytes.value())?,
             inboxes: number(module.inboxes.value())?,
+            rows: number(module.rows.value())?,
         });
     }
     let settings_bytes = number(head.settings_bytes.value())?;

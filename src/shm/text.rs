@@ -20,12 +20,18 @@ impl<const N: usize> Text<N> {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
+        self.set_bytes(text.as_bytes().get(..end).unwrap_or_default());
+    }
+
+    /// Replaces the text by any bytes, of which it takes the first `N`. One writer at a time.
+    pub fn set_bytes(&self, bytes: &[u8]) {
+        let end = bytes.len().min(N);
         // A writer that was killed left an odd version: go on from the next odd one.
         let version = self.version.load(Ordering::Relaxed) | 1;
         self.version.store(version, Ordering::Relaxed);
         // SYNC text-version: the odd version is seen before any byte of the new text.
         fence(Ordering::Release);
-        for (cell, byte) in self.bytes.iter().zip(text.as_bytes().iter().take(end)) {
+        for (cell, byte) in self.bytes.iter().zip(bytes.iter().take(end)) {
             cell.store(*byte, Ordering::Relaxed);
         }
         self.len
@@ -40,6 +46,12 @@ impl<const N: usize> Text<N> {
     #[must_use]
     pub fn value(&self) -> String {
         let mut copy = Vec::new();
+        self.read(&mut copy);
+        String::from_utf8_lossy(&copy).into_owned()
+    }
+
+    /// As [`value`](Self::value), byte for byte, into `copy`.
+    pub fn read(&self, copy: &mut Vec<u8>) {
         for _ in 0..1000 {
             // SYNC text-bytes
             let before = self.version.load(Ordering::Acquire);
@@ -57,6 +69,5 @@ impl<const N: usize> Text<N> {
                 break;
             }
         }
-        String::from_utf8_lossy(&copy).into_owned()
     }
 }

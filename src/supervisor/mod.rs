@@ -22,6 +22,8 @@ pub mod argument {
     pub const LOG: &str = "log-fd";
     /// A module's doorbell, as `name=fd`.
     pub const DOORBELL: &str = "doorbell-fd";
+    /// A module's listening socket, as `name.setting=fd`: the setting's number comes from 0.
+    pub const LISTENER: &str = "listener-fd";
 }
 
 /// The longest log record, in bytes.

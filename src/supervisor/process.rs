@@ -49,6 +49,14 @@ impl Engine {
             ));
             kept.push(*doorbell);
         }
+        for (module, setting, listener) in &supervised.listeners {
+            command.arg(format!(
+                "--{}={module}.{setting}={}",
+                argument::LISTENER,
+                number(*listener)
+            ));
+            kept.push(*listener);
+        }
         leave_only(&kept)?;
         // The engine's environment is empty but for what its libraries are asked to do by users.
         // A process group of its own keeps a terminal's Ctrl-C away from it.

@@ -25,6 +25,8 @@ pub struct Supervised<'a> {
     pub region: &'static Region,
     /// By module name.
     pub doorbells: Vec<(&'a str, BorrowedFd<'a>)>,
+    /// Listening sockets, by module name and number of the setting.
+    pub listeners: Vec<(&'a str, usize, BorrowedFd<'a>)>,
     /// How long the drain at the end may take.
     pub drain_timeout_ms: u64,
 }
@@ -101,6 +103,9 @@ fn watch(
             }
             Woken::EngineDied => {
                 words.pid.set(0);
+                for index in 0..supervised.region.plan().modules.len() {
+                    supervised.region.module(index).peers.set(0);
+                }
                 let status = engine.reap()?;
                 // Its connections died with it; the board must not say otherwise meanwhile.
                 supervised

@@ -34,6 +34,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         mut inbounds,
         board,
         drain,
+        ..
     } = link;
     let events = if settings.connection_events {
         inbounds.pop()

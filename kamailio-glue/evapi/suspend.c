@@ -1,0 +1,82 @@
+/*
+ * Suspends the current transaction, and takes that back as if it had never been.
+ */
+#include "core/sr_module.h"
+
+#include "suspend.h"
+
+#include "core/dprint.h"
+
+#include <string.h>
+
+static tm_api_t tm;
+
+void evapi_suspend_init(void)
+{
+	/* tm is optional; load_tm_api would log its absence as an error. */
+	if(find_export("load_tm", NO_SCRIPT, 0) == NULL || load_tm_api(&tm) < 0) {
+		memset(&tm, 0, sizeof(tm));
+		LM_INFO("tm is not loaded: there are no evapi_async functions\n");
+	}
+}
+
+int evapi_suspend_possible(void)
+{
+	return tm.t_suspend != NULL;
+}
+
+/* The current transaction, or NULL. */
+static tm_cell_t *current(void)
+{
+	tm_cell_t *transaction = tm.t_gett();
+
+	return transaction == T_UNDEFINED ? NULL : transaction;
+}
+
+int evapi_suspend(sip_msg_t *msg, evapi_suspended *suspended)
+{
+	int made;
+	int result;
+
+	if(!evapi_suspend_possible()) {
+		LM_ERR("the evapi_async functions need the tm module, which is not loaded\n");
+		return -1;
+	}
+	if(current() == NULL) {
+		made = tm.t_newtran(msg);
+		if(made == 0)
+			return 0;
+		if(made < 0 || current() == NULL) {
+			LM_ERR("the transaction cannot be created\n");
+			return -1;
+		}
+	}
+	suspended->transaction = current();
+	suspended->flags = suspended->transaction->flags;
+	suspended->state = suspended->transaction->async_backup;
+	result = tm.t_suspend(msg, &suspended->index, &suspended->label);
+	/* 1: it was cancelled already, and nothing is suspended. */
+	if(result == 1) {
+		LM_DBG("the transaction is cancelled already\n");
+		return -1;
+	}
+	if(result < 0) {
+		LM_ERR("the transaction cannot be suspended (%d)\n", result);
+		return -1;
+	}
+	return 1;
+}
+
+void evapi_suspend_cancel(const evapi_suspended *suspended)
+{
+	const unsigned int mask = T_ASYNC_SUSPENDED | T_ASYNC_CONTINUE;
+	tm_cell_t *transaction = suspended->transaction;
+
+	if(tm.t_cancel_suspend(suspended->index, suspended->label) < 0)
+		LM_ERR("the suspend of a transaction cannot be cancelled\n");
+	/* tm of 5.6 leaves the transaction marked as suspended, which would keep replies from their
+	 * routes, and not marked as continued, although its lock is still held in a resumed route. */
+	transaction->flags = (typeof(transaction->flags))(
+			(transaction->flags & ~mask) | (suspended->flags & mask));
+	transaction->async_backup = suspended->state;
+}

@@ -1,0 +1,223 @@
+//! What a client sends: its messages go to its event worker's inbox.
+//!
+//! While the inbox is full nothing is read, so TCP holds this client back; nothing is dropped here.
+
+use super::client::Client;
+use super::presence::{Presence, stage};
+use super::session::Reader;
+use crate::evapi::counter::connector;
+use crate::evapi::figure;
+use crate::evapi::netstring::{Found, Parser};
+use crate::frame::evapi::What;
+use crate::link::Inbound;
+use bytes::{Buf, BytesMut};
+use tokio::io::AsyncReadExt;
+
+/// Bytes a read asks for.
+const READ_BYTES: usize = 64 * 1024;
+
+/// The longest first message of a client that has still to show the secret.
+const SECRET_BYTES_MAX: usize = 4096;
+
+/// Runs until the client is gone or to be closed; says why.
+pub(super) async fn run(
+    presence: &Presence,
+    client: &Client,
+    reader: &mut Reader,
+    buffer: BytesMut,
+) -> String {
+    let mut consumer = Consumer {
+        presence,
+        client,
+        parser: Parser::new(presence.settings.frame_bytes_max),
+        buffer,
+        frames: 0,
+        bytes: 0,
+        garbage: 0,
+    };
+    let consume = async {
+        // What came together with the secret.
+        let mut understood = consumer.understand().await;
+        loop {
+            if let Err(why) = understood {
+                return why;
+            }
+            understood = match consumer.read(reader).await {
+                Ok(()) => consumer.understand().await,
+                Err(why) => Err(why),
+            };
+        }
+    };
+    tokio::select! {
+        why = consume => why,
+        end = client.ended() => format!("it was closed: {end:?}"),
+    }
+}
+
+struct Consumer<'a> {
+    presence: &'a Presence,
+    client: &'a Client,
+    parser: Parser,
+    buffer: BytesMut,
+    frames: u64,
+    bytes: u64,
+    garbage: u64,
+}
+
+impl Consumer<'_> {
+    async fn read(&mut self, reader: &mut Reader) -> Result<(), String> {
+        self.buffer.reserve(READ_BYTES);
+        match reader.read_buf(&mut self.buffer).await {
+            Ok(0) => Err("it closed the connection".to_owned()),
+            Ok(count) => {
+                self.bytes += count as u64;
+                self.presence
+                    .figure(self.client, figure::BYTES_IN, self.bytes);
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Hands on every whole message in the buffer.
+    async fn understand(&mut self) -> Result<(), String> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let understood = if self.presence.settings.netstrings {
+            self.netstrings().await
+        } else {
+            self.bare().await
+        };
+        self.presence
+            .figure(self.client, figure::FRAMES_IN, self.frames);
+        understood
+    }
+
+    /// Without framing, what one read gives is a message, as far as it is not over the limit.
+    async fn bare(&mut self) -> Result<(), String> {
+        let most = self.presence.settings.frame_bytes_max;
+        while !self.buffer.is_empty() {
+            let message = self.buffer.split_to(self.buffer.len().min(most));
+            self.frames += 1;
+            if let Some(inbox) = self.presence.inbox_for_message(self.client) {
+                let mut inbound = inbox.lock().await;
+                stage(&mut inbound, self.client, What::Message(&message)).await;
+                inbound.deliver();
+            }
+        }
+        Ok(())
+    }
+
+    async fn netstrings(&mut self) -> Result<(), String> {
+        let spread = self.presence.settings.spread;
+        let mut held: Option<tokio::sync::MutexGuard<'_, Inbound>> = None;
+        let mut at = 0;
+        let ended = loop {
+            let rest = self.buffer.get(at..).unwrap_or_default();
+            match self.parser.next(rest) {
+                Found::Frame { start, end, taken } => {
+                    if held.is_none() || spread {
+                        deliver(&mut held);
+                        let Some(inbox) = self.presence.inbox_for_message(self.client) else {
+                            break Err("there is no worker".to_owned());
+                        };
+                        held = Some(inbox.lock().await);
+                    }
+                    let message = rest.get(start..end).unwrap_or_default();
+                    if let Some(inbound) = &mut held {
+                        stage(inbound, self.client, What::Message(message)).await;
+                    }
+                    self.frames += 1;
+                    at += taken;
+                }
+                Found::Blank(count) => at += count,
+                Found::Garbage(count) => {
+                    at += count;
+                    self.garbage(count);
+                }
+                Found::More => break Ok(()),
+                Found::TooLong => {
+                    let max = self.presence.settings.frame_bytes_max;
+                    let name = self.client.name();
+                    log::error!(
+                        "evapi: {name} announces a message over frame_size_max = {max}: closing it"
+                    );
+                    break Err("its message is too long".to_owned());
+                }
+            }
+        };
+        deliver(&mut held);
+        self.buffer.advance(at);
+        ended
+    }
+
+    fn garbage(&mut self, count: usize) {
+        if self.garbage == 0 {
+            let name = self.client.name();
+            log::warn!("evapi: {name} sends what is no netstring: it is skipped");
+        }
+        self.garbage += count as u64;
+        self.presence.count(connector::GARBAGE, count as u64);
+    }
+}
+
+fn deliver(held: &mut Option<tokio::sync::MutexGuard<'_, Inbound>>) {
+    if let Some(mut inbound) = held.take() {
+        inbound.deliver();
+    }
+}
+
+/// Waits for the first message of a client, which must be the secret.
+pub(super) async fn secret(
+    reader: &mut Reader,
+    buffer: &mut BytesMut,
+    secret: &[u8],
+    netstrings: bool,
+) -> Result<(), String> {
+    let mut parser = Parser::new(SECRET_BYTES_MAX);
+    loop {
+        if !netstrings {
+            if let Some(shown) = buffer.get(..secret.len()) {
+                if !is_equal(shown, secret) {
+                    return Err("it does not know shared_secret".to_owned());
+                }
+                buffer.advance(secret.len());
+                // A line end belongs to the secret.
+                let ends = buffer.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+                buffer.advance(ends.count());
+                return Ok(());
+            }
+        } else {
+            match parser.next(buffer) {
+                Found::Frame { start, end, taken } => {
+                    let shown = buffer.get(start..end).unwrap_or_default();
+                    if !is_equal(shown, secret) {
+                        return Err("it does not know shared_secret".to_owned());
+                    }
+                    buffer.advance(taken);
+                    return Ok(());
+                }
+                Found::Blank(count) => {
+                    buffer.advance(count);
+                    continue;
+                }
+                Found::More => {}
+                Found::Garbage(_) | Found::TooLong => {
+                    return Err("it does not begin with shared_secret".to_owned());
+                }
+            }
+        }
+        if reader.read_buf(buffer).await.is_ok_and(|count| count > 0) {
+            continue;
+        }
+        return Err("it left without showing shared_secret".to_owned());
+    }
+}
+
+/// Takes the same time wherever the difference is.
+fn is_equal(shown: &[u8], secret: &[u8]) -> bool {
+    let pairs = shown.iter().zip(secret);
+    let difference = pairs.fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
+    shown.len() == secret.len() && difference == 0
+}

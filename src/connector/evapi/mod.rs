@@ -1,0 +1,48 @@
+//! evapi: a server that programs connect to.
+//!
+//! Frames go from the lanes into one buffer per client, shared between the clients that get the
+//! same, so a client that does not read costs the others nothing; messages of a client go to its
+//! event worker's inbox, so a route that takes long holds up its own clients only.
+
+mod client;
+mod consume;
+mod presence;
+mod protocol;
+mod publish;
+mod session;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use super::Connector;
+use crate::evapi::settings::Settings;
+use crate::link::Link;
+use presence::Presence;
+use std::rc::Rc;
+
+/// The table's line.
+pub const CONNECTOR: Connector = Connector {
+    name: "evapi",
+    run: |link, settings| Box::pin(run(link, settings)),
+};
+
+async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
+    let settings: Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+    let Link {
+        outbound,
+        inbounds,
+        board,
+        roster,
+        listeners,
+        drain,
+    } = link;
+    let acceptor = tls::acceptor(settings.tls.as_ref())?;
+    let presence = Rc::new(Presence::new(settings, board, roster, inbounds));
+    presence.bury_the_dead();
+    for (line, listener) in listeners {
+        session::listen(Rc::clone(&presence), line, listener, acceptor.clone())?;
+    }
+    presence.listening();
+    publish::run(presence, outbound, drain).await;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! What evapi.so promises, against a real Kamailio.
