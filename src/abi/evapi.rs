@@ -37,7 +37,10 @@ pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
             .map_err(|mistakes| told(&mistakes, "modparam evapi"))
             .and_then(|settings| match listen::open(&settings) {
                 Ok(listeners) => Ok((settings, listeners)),
-                Err(mistakes) => Err(told(&mistakes, "evapi")),
+                Err(mistakes) => {
+                    told(&mistakes, "evapi");
+                    Err(())
+                }
             });
         let Ok((settings, listeners)) = opened else {
             return -1;

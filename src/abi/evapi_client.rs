@@ -42,7 +42,10 @@ pub(super) fn anyone(to: To<'_>) -> bool {
 }
 
 /// Calls `body` with the row of a client that is still there.
-pub(super) fn with_row<T>(connection: &Connection, body: impl FnOnce(&'static Row) -> T) -> Option<T> {
+pub(super) fn with_row<T>(
+    connection: &Connection,
+    body: impl FnOnce(&'static Row) -> T,
+) -> Option<T> {
     let instance = instance::get()?;
     let row = instance
         .region

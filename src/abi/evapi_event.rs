@@ -7,7 +7,7 @@ use super::guard::guard;
 use super::instance;
 use super::slice::{Slice, write_out};
 use crate::evapi::counter;
-use crate::frame::evapi::{Event, Order, What};
+use crate::frame::evapi::{Connection, Event, Order, What};
 use crate::host::{Level, event_route, log};
 use crate::module::handled;
 use crate::shm::inbox::Inbox;
@@ -42,19 +42,56 @@ thread_local! {
     static CURRENT: Cell<Option<Event<'static>>> = const { Cell::new(None) };
     /// What this process did with clients, by index and generation, until their end: events that
     /// were written before do not know it.
-    static DONE: RefCell<HashMap<Key, Done>> = RefCell::default();
+    static DONE: RefCell<HashMap<u32, Done>> = RefCell::default();
 }
-
-type Key = (u32, u64);
 
 #[derive(Default)]
 struct Done {
+    generation: u64,
     tag: Vec<u8>,
+    /// The number of the order that gave it: events with a lower one have the tag before.
+    tag_order: u64,
     closed: bool,
 }
 
-fn key(event: &Event<'_>) -> Key {
-    (event.connection.index, event.connection.generation)
+/// Looks at what this process did with a client.
+fn done<T>(connection: &Connection, look: impl FnOnce(&Done) -> Option<T>) -> Option<T> {
+    DONE.with_borrow(|all| {
+        let done = all.get(&connection.index)?;
+        (done.generation == connection.generation).then(|| look(done))?
+    })
+}
+
+fn note(connection: &Connection, change: impl FnOnce(&mut Done)) {
+    DONE.with_borrow_mut(|all| {
+        let done = all.entry(connection.index).or_default();
+        if done.generation != connection.generation {
+            *done = Done {
+                generation: connection.generation,
+                ..Done::default()
+            };
+        }
+        change(done);
+    });
+}
+
+/// Gives the engine an order for a client of this process's current event; its number, if the
+/// engine takes it.
+fn order(process: u32, order: Order<'_>, connection: &Connection) -> Option<u64> {
+    // Counted first: the engine compares what it obeyed with it.
+    let number = with_row(connection, |row| {
+        row.orders.add(1);
+        row.orders.value()
+    })?;
+    let told = with_outbox(process, |outbox| {
+        let told = order.write(|parts| outbox.order(parts));
+        c_int::from(matches!(told, Ok(Ok(()))))
+    });
+    if told == 1 {
+        return Some(number);
+    }
+    with_row(connection, |row| row.orders.set(number - 1));
+    None
 }
 
 /// Waits for the next event of worker `worker` and makes it the current one: 1 with `event_out`
@@ -102,7 +139,7 @@ fn is_discarded(event: &Event<'_>) -> bool {
 }
 
 fn is_closing(event: &Event<'_>) -> bool {
-    if DONE.with_borrow(|done| done.get(&key(event)).is_some_and(|done| done.closed)) {
+    if done(&event.connection, |done| Some(done.closed)) == Some(true) {
         return true;
     }
     let generation = event.connection.generation;
@@ -118,7 +155,7 @@ pub extern "C" fn sipbus_evapi_event_done(process: u32, was_handled: c_int) {
         match event.what {
             What::New => admit(process, &event),
             What::Message(_) => {}
-            What::Closed => drop(DONE.with_borrow_mut(|done| done.remove(&key(&event)))),
+            What::Closed => note(&event.connection, |done| done.tag.clear()),
         }
         WORKER.with_borrow_mut(|slot| {
             let Some(worker) = slot else { return };
@@ -176,11 +213,11 @@ pub extern "C" fn evapi_close(process: u32) -> c_int {
         if first != Some(true) || event.what == What::Closed {
             return -2;
         }
-        DONE.with_borrow_mut(|done| done.entry(key(&event)).or_default().closed = true);
-        with_outbox(process, |outbox| {
-            let told = Order::Close(event.connection).write(|parts| outbox.order(parts));
-            if matches!(told, Ok(Ok(()))) { 1 } else { -1 }
-        })
+        note(&event.connection, |done| done.closed = true);
+        match order(process, Order::Close(event.connection), &event.connection) {
+            Some(_) => 1,
+            None => -1,
+        }
     })
 }
 
@@ -200,14 +237,17 @@ pub extern "C" fn evapi_set_tag(process: u32, tag: Slice) -> c_int {
             log(Level::Error, "evapi_set_tag: there is no client here");
             return -1;
         };
-        with_outbox(process, |outbox| {
-            let told = Order::Tag(event.connection, tag).write(|parts| outbox.order(parts));
-            if !matches!(told, Ok(Ok(()))) {
-                return -1;
-            }
-            DONE.with_borrow_mut(|done| done.entry(key(&event)).or_default().tag = tag.to_vec());
-            1
-        })
+        let order = order(
+            process,
+            Order::Tag(event.connection, tag),
+            &event.connection,
+        );
+        let Some(number) = order else { return -1 };
+        note(&event.connection, |done| {
+            done.tag = tag.to_vec();
+            done.tag_order = number;
+        });
+        1
     })
 }
 
@@ -216,9 +256,9 @@ pub(super) fn tagged_here(conidx: usize, generation: u64, tag: &[u8]) -> bool {
     let Ok(conidx) = u32::try_from(conidx) else {
         return false;
     };
-    DONE.with_borrow(|done| {
-        done.get(&(conidx, generation))
-            .is_some_and(|done| done.tag == tag)
+    DONE.with_borrow(|all| {
+        let done = all.get(&conidx);
+        done.is_some_and(|done| done.generation == generation && done.tag == tag)
     })
 }
 
@@ -243,7 +283,9 @@ pub extern "C" fn evapi_srcaddr(out: *mut Slice) -> c_int {
 pub extern "C" fn evapi_tag(out: *mut Slice) -> c_int {
     field("evapi_tag", out, |event| {
         let slice = |tag: &[u8]| (!tag.is_empty()).then(|| Slice::of(tag));
-        let given = DONE.with_borrow(|done| done.get(&key(&event)).and_then(|d| slice(&d.tag)));
+        let given = done(&event.connection, |done| {
+            slice(&done.tag).filter(|_| done.tag_order > event.orders)
+        });
         given.or_else(|| slice(event.tag))
     })
 }

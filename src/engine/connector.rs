@@ -61,7 +61,13 @@ fn run(connector: &Connector, seat: &Seat) -> Result<(), String> {
         .collect::<io::Result<Vec<_>>>()
         .map_err(text)?;
     tokio::task::LocalSet::new().block_on(&runtime.map_err(text)?, async {
-        let link = Link::open(seat.region, seat.index, waker, listeners, seat.drain.clone());
+        let link = Link::open(
+            seat.region,
+            seat.index,
+            waker,
+            listeners,
+            seat.drain.clone(),
+        );
         let link = link.map_err(text)?;
         (connector.run)(link, seat.settings.clone()).await
     })

@@ -60,4 +60,6 @@ pub mod figure {
     pub const BUFFERED: usize = 4;
     /// Frames left out because the buffer was full.
     pub const DROPPED: usize = 5;
+    /// The worker that got its last event.
+    pub const WORKER: usize = 6;
 }

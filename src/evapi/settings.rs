@@ -221,9 +221,7 @@ fn tls(values: &Values, bind: &[Address], mistakes: &mut Vec<String>) -> Option<
             ca_file: ca,
         }),
         (true, ..) => {
-            mistakes.push(
-                "bind_addr with tls: needs tls_cert_file and tls_key_file".to_owned(),
-            );
+            mistakes.push("bind_addr with tls: needs tls_cert_file and tls_key_file".to_owned());
             None
         }
         (false, ..) => {

@@ -133,6 +133,8 @@ pub enum What<'a> {
 pub struct Event<'a> {
     /// Whose.
     pub connection: Connection,
+    /// How many orders for the connection were obeyed when the event was written.
+    pub orders: u64,
     /// The client's address.
     pub address: &'a [u8],
     /// Its tag when the event was written.
@@ -142,7 +144,9 @@ pub struct Event<'a> {
 }
 
 /// Bytes that an event adds to address, tag and message, at the most.
-pub const EVENT_OVERHEAD: usize = super::overhead(5) + CONNECTION_BYTES + 1;
+pub const EVENT_OVERHEAD: usize = super::overhead(5) + NUMBERS_BYTES + 1;
+
+const NUMBERS_BYTES: usize = CONNECTION_BYTES + 8;
 
 const NEW: u16 = 1;
 const MESSAGE: u16 = 2;
@@ -162,25 +166,37 @@ impl<'a> Event<'a> {
         Header::of(kind, fields)
     }
 
-    /// The fields; `connection` is the encoded connection.
+    /// The first field.
     #[must_use]
-    pub fn fields<'b>(&'b self, connection: &'b [u8; CONNECTION_BYTES]) -> [&'b [u8]; 5] {
+    pub fn numbers(&self) -> [u8; NUMBERS_BYTES] {
+        let mut bytes = [0; NUMBERS_BYTES];
+        let (connection, orders) = bytes.split_at_mut(CONNECTION_BYTES);
+        connection.copy_from_slice(&self.connection.encode());
+        orders.copy_from_slice(&self.orders.to_ne_bytes());
+        bytes
+    }
+
+    /// The fields, of which `numbers` is the first.
+    #[must_use]
+    pub fn fields<'b>(&'b self, numbers: &'b [u8]) -> [&'b [u8]; 5] {
         let message = match self.what {
             What::Message(message) => message,
             What::New | What::Closed => &[],
         };
-        [connection, self.address, self.tag, message, b"\0"]
+        [numbers, self.address, self.tag, message, b"\0"]
     }
 
     /// Reads one. None if the frame is something else.
     #[must_use]
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
         let frame = Frame::parse(frame)?;
-        let [connection, address, tag, message, _] = *frame.fields() else {
+        let [numbers, address, tag, message, _] = *frame.fields() else {
             return None;
         };
+        let (connection, orders) = numbers.split_at_checked(CONNECTION_BYTES)?;
         Some(Self {
             connection: Connection::decode(connection)?,
+            orders: u64::from_ne_bytes(orders.try_into().ok()?),
             address,
             tag,
             what: match frame.kind {

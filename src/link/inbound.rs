@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 pub struct Inbound {
     end: InboxEnd,
     room: Rc<Notify>,
+    worker: usize,
 }
 
 /// The event is larger than the inbox.
@@ -19,8 +20,32 @@ pub struct TooLarge {
 }
 
 impl Inbound {
-    pub(super) fn new(end: InboxEnd, room: Rc<Notify>) -> Self {
-        Self { end, room }
+    pub(super) fn new(end: InboxEnd, room: Rc<Notify>, worker: usize) -> Self {
+        Self { end, room, worker }
+    }
+
+    /// The number of the event worker.
+    #[must_use]
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
+    /// The place behind the last event staged, for [`is_handled`](Self::is_handled).
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.end.position()
+    }
+
+    /// True if the worker has handled everything before `position`.
+    #[must_use]
+    pub fn is_handled(&self, position: u64) -> bool {
+        self.end.released() >= position
+    }
+
+    /// Bytes of events that wait or are being handled.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.end.position().saturating_sub(self.end.released())
     }
 
     /// Puts an event made of `parts` behind the others; [`deliver`](Self::deliver) shows it.

@@ -61,7 +61,8 @@ impl Link {
         let mut inbounds = Vec::new();
         for inbox in (0..plan.inboxes).filter_map(|i| InboxEnd::attach(region, index, i)) {
             let notify = Rc::new(Notify::new());
-            inbounds.push(Inbound::new(inbox, Rc::clone(&notify)));
+            let worker = inbounds.len();
+            inbounds.push(Inbound::new(inbox, Rc::clone(&notify), worker));
             notifies.push(notify);
         }
         bell::answer(waker, notifies)?;

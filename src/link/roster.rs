@@ -1,5 +1,6 @@
 //! The peers of a connector that has several at a time, as Kamailio's processes see them.
 
+use crate::shm::counter::Counter;
 use crate::shm::layout::{Module, Row};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -55,6 +56,7 @@ impl Roster {
         row.address.set(&entry.address);
         row.tag.set_bytes(&entry.tag);
         row.figures.iter().for_each(|figure| figure.set(0));
+        row.orders.set(0);
         row.state.set(entry.state);
         row.generation.set(entry.generation);
     }
@@ -106,6 +108,19 @@ impl Roster {
         if let Some(figure) = self.rows.get(index).and_then(|row| row.figures.get(slot)) {
             figure.set(value);
         }
+    }
+
+    /// How many orders event workers have given for the peer in line `index`.
+    #[must_use]
+    pub fn orders(&self, index: usize) -> u64 {
+        self.rows.get(index).map_or(0, |row| row.orders.value())
+    }
+
+    /// A figure of line `index`.
+    #[must_use]
+    pub fn figure_value(&self, index: usize, slot: usize) -> u64 {
+        let figure = self.rows.get(index).and_then(|row| row.figures.get(slot));
+        figure.map_or(0, Counter::value)
     }
 
     /// Says how many peers are there for everybody.

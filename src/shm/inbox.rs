@@ -46,6 +46,18 @@ impl InboxEnd {
         }
     }
 
+    /// The position behind the last event staged.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.producer.staged()
+    }
+
+    /// Up to where the worker has handled events.
+    #[must_use]
+    pub fn released(&self) -> u64 {
+        self.producer.released()
+    }
+
     /// Announces that this side waits for room; the worker then wakes the engine at the next
     /// release that leaves a quarter of the inbox free. Check [`fits`](Self::fits) afterwards.
     pub fn want_room(&mut self) {

@@ -148,7 +148,7 @@ pub struct InboxHeader {
 }
 
 /// One line of a module's table of peers, for connectors that have several at a time. Read by any
-/// process without a lock; written by the engine, but for `closing`.
+/// process without a lock; written by the engine, but for `closing` and `orders`.
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub struct Row {
@@ -160,6 +160,8 @@ pub struct Row {
     pub since: Counter,
     /// The generation that an event worker has closed; each writes the same.
     pub closing: Counter,
+    /// How many orders event workers have given for it: one of them at a time.
+    pub orders: Counter,
     /// The peer's port.
     pub port: Counter,
     /// The peer's address.

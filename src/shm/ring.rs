@@ -185,6 +185,12 @@ impl Producer {
         Ok(())
     }
 
+    /// The position behind the last frame staged.
+    #[must_use]
+    pub fn staged(&self) -> u64 {
+        self.staged
+    }
+
     /// True if a frame of `bytes` would fit now.
     pub fn fits(&mut self, bytes: usize) -> bool {
         footprint(bytes).is_some_and(|footprint| footprint <= self.room(footprint))

@@ -42,6 +42,10 @@ pub(super) struct Client {
     /// Bytes written so far.
     pub(super) written: Cell<u64>,
     pub(super) frames_written: Cell<u64>,
+    /// Orders of event workers that were obeyed.
+    pub(super) orders: Cell<u64>,
+    /// The worker of its last event, and the place behind that in its inbox.
+    pub(super) seat: Cell<Option<(usize, u64)>>,
     queue: RefCell<VecDeque<Chunk>>,
     /// Bytes in the queue and in the writer's hand.
     buffered: Cell<usize>,
@@ -66,6 +70,8 @@ impl Client {
             dropped: Cell::new(0),
             written: Cell::new(0),
             frames_written: Cell::new(0),
+            orders: Cell::new(0),
+            seat: Cell::new(None),
             queue: RefCell::default(),
             buffered: Cell::new(0),
             end: Cell::new(None),

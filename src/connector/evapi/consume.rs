@@ -3,7 +3,7 @@
 //! While the inbox is full nothing is read, so TCP holds this client back; nothing is dropped here.
 
 use super::client::Client;
-use super::presence::{Presence, stage};
+use super::presence::Presence;
 use super::session::Reader;
 use crate::evapi::counter::connector;
 use crate::evapi::figure;
@@ -102,7 +102,8 @@ impl Consumer<'_> {
             self.frames += 1;
             if let Some(inbox) = self.presence.inbox_for_message(self.client) {
                 let mut inbound = inbox.lock().await;
-                stage(&mut inbound, self.client, What::Message(&message)).await;
+                let what = What::Message(&message);
+                self.presence.stage(&mut inbound, self.client, what).await;
                 inbound.deliver();
             }
         }
@@ -126,7 +127,8 @@ impl Consumer<'_> {
                     }
                     let message = rest.get(start..end).unwrap_or_default();
                     if let Some(inbound) = &mut held {
-                        stage(inbound, self.client, What::Message(message)).await;
+                        let what = What::Message(message);
+                        self.presence.stage(inbound, self.client, what).await;
                     }
                     self.frames += 1;
                     at += taken;

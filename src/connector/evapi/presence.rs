@@ -66,6 +66,10 @@ impl Presence {
                 generation: entry.generation,
             };
             let client = Client::new(connection, entry.address, State::Closing, entry.tag);
+            // Its messages may still wait there.
+            let worker = self.roster.figure_value(index, figure::WORKER);
+            let worker = usize::try_from(worker).unwrap_or(0);
+            client.seat.set(Some((worker, u64::MAX)));
             let client = Rc::new(client);
             self.place(index, Some(Rc::clone(&client)));
             let presence = Rc::clone(self);
@@ -187,7 +191,11 @@ impl Presence {
                     To::Tagged(tag) | To::First(tag) => client.tag.borrow().as_slice() == *tag,
                 }
         });
-        let most = if matches!(to, To::First(_)) { 1 } else { usize::MAX };
+        let most = if matches!(to, To::First(_)) {
+            1
+        } else {
+            usize::MAX
+        };
         found.extend(there.take(most).map(Rc::clone));
     }
 
@@ -259,7 +267,12 @@ impl Presence {
 
     /// All clients.
     pub(super) fn everybody(&self) -> Vec<Rc<Client>> {
-        self.clients.borrow().iter().flatten().map(Rc::clone).collect()
+        self.clients
+            .borrow()
+            .iter()
+            .flatten()
+            .map(Rc::clone)
+            .collect()
     }
 
     /// Replaces a figure of a client.
@@ -267,19 +280,77 @@ impl Presence {
         self.roster.figure(client.index(), slot, value);
     }
 
-    /// The inbox of a client's worker; with spread_messages, each time the next one.
+    /// The inbox for a client's next message; with spread_messages, each time the next one.
     pub(super) fn inbox_for_message(&self, client: &Client) -> Option<&Mutex<Inbound>> {
         if !self.settings.spread {
             return self.inbox(client);
         }
         self.turn.set(self.turn.get().wrapping_add(1));
-        self.inboxes.get(self.turn.get() % self.inboxes.len())
+        self.inboxes
+            .get(self.turn.get().checked_rem(self.inboxes.len())?)
     }
 
+    /// The inbox for a client's next event: its worker's while that has others of it, which keeps
+    /// them in order, else the worker's with the least to do.
     fn inbox(&self, client: &Client) -> Option<&Mutex<Inbound>> {
-        let workers = self.inboxes.len() as u64;
-        let worker = client.connection.generation.checked_rem(workers)?;
-        self.inboxes.get(usize::try_from(worker).unwrap_or(0))
+        if self.inboxes.len() == 1 {
+            return self.inboxes.first();
+        }
+        if let Some((worker, position)) = client.seat.get()
+            && !self.is_handled(client, worker, position)
+        {
+            return self.inboxes.get(worker);
+        }
+        let load = |inbox: &&Mutex<Inbound>| match inbox.try_lock() {
+            Ok(inbound) => inbound.waiting_bytes(),
+            // Somebody waits for room in it.
+            Err(_) => u64::MAX,
+        };
+        self.inboxes.iter().min_by_key(load)
+    }
+
+    /// True if the worker is done with the client's events, and what it wanted for the client was
+    /// done: another worker would see the old tag in them.
+    fn is_handled(&self, client: &Client, worker: usize, position: u64) -> bool {
+        let inbound = self.inboxes.get(worker).and_then(|i| i.try_lock().ok());
+        inbound.is_some_and(|inbound| inbound.is_handled(position))
+            && client.orders.get() >= self.roster.orders(client.index())
+    }
+
+    /// Puts an event behind the others of that worker.
+    pub(super) async fn stage(&self, inbound: &mut Inbound, client: &Client, what: What<'_>) {
+        let worker = inbound.worker();
+        if client.seat.get().is_none_or(|(known, _)| known != worker) {
+            self.figure(client, figure::WORKER, worker as u64);
+        }
+        // Kept while waiting for room; the tag may change meanwhile.
+        let tag = client.tag.borrow().clone();
+        let event = Event {
+            connection: client.connection,
+            orders: client.orders.get(),
+            address: client.address.as_bytes(),
+            tag: &tag,
+            what,
+        };
+        let numbers = event.numbers();
+        let fields = event.fields(&numbers);
+        let [a, b, c, d, e] = fields;
+        let staged = match event.header(&fields) {
+            Ok(header) => inbound
+                .stage(&[header.bytes(), a, b, c, d, e])
+                .await
+                .is_ok(),
+            Err(_) => false,
+        };
+        client.seat.set(Some((worker, inbound.position())));
+        match (what, staged) {
+            (What::Message(_), true) => inbound.count(arrived::RECEIVED, 1),
+            (_, true) => {}
+            (_, false) => {
+                inbound.count(arrived::OVERSIZED, 1);
+                log::error!("evapi: a message of {} is over inbox_size", client.name());
+            }
+        }
     }
 
     async fn tell(&self, client: &Client, what: What<'_>) {
@@ -287,7 +358,7 @@ impl Presence {
             return;
         };
         let mut inbound = inbox.lock().await;
-        stage(&mut inbound, client, what).await;
+        self.stage(&mut inbound, client, what).await;
         inbound.deliver();
     }
 
@@ -306,32 +377,5 @@ impl Presence {
             .flatten()
             .filter(|client| client.state.get() == State::Up);
         self.roster.peers(up.count());
-    }
-}
-
-/// Puts an event behind the others of that worker.
-pub(super) async fn stage(inbound: &mut Inbound, client: &Client, what: What<'_>) {
-    // Kept while waiting for room; the tag may change meanwhile.
-    let tag = client.tag.borrow().clone();
-    let event = Event {
-        connection: client.connection,
-        address: client.address.as_bytes(),
-        tag: &tag,
-        what,
-    };
-    let connection = client.connection.encode();
-    let fields = event.fields(&connection);
-    let [a, b, c, d, e] = fields;
-    let staged = match event.header(&fields) {
-        Ok(header) => inbound.stage(&[header.bytes(), a, b, c, d, e]).await.is_ok(),
-        Err(_) => false,
-    };
-    match (what, staged) {
-        (What::Message(_), true) => inbound.count(arrived::RECEIVED, 1),
-        (_, true) => {}
-        (_, false) => {
-            inbound.count(arrived::OVERSIZED, 1);
-            log::error!("evapi: a message of {} is over inbox_size", client.name());
-        }
     }
 }

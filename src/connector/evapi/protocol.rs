@@ -63,12 +63,14 @@ impl Run {
             }
             Order::Close(connection) => {
                 if let Some(client) = presence.find(&connection) {
+                    client.orders.set(client.orders.get() + 1);
                     client.finish(super::client::End::Asked);
                     presence.closing(&client);
                 }
             }
             Order::Tag(connection, tag) => {
                 if let Some(client) = presence.find(&connection) {
+                    client.orders.set(client.orders.get() + 1);
                     presence.tag(&client, tag);
                 }
             }

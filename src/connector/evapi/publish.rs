@@ -58,7 +58,11 @@ pub(super) async fn run(
             }
         }
     }
-    while presence.everybody().iter().any(|client| client.buffered() > 0) {
+    while presence
+        .everybody()
+        .iter()
+        .any(|client| client.buffered() > 0)
+    {
         if timeout(STUCK, presence.progress.notified()).await.is_err() {
             break;
         }
@@ -81,7 +85,10 @@ async fn hold_back(presence: &Presence) {
         }
         let deadline = Instant::now() + LOOK;
         while crowded.iter().any(|(_, client)| client.buffered() > enough) {
-            if timeout_at(deadline, presence.progress.notified()).await.is_err() {
+            if timeout_at(deadline, presence.progress.notified())
+                .await
+                .is_err()
+            {
                 for (before, client) in &crowded {
                     if client.written.get() - before < GOOD_BYTES {
                         client.slow.set(true);

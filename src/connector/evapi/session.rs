@@ -125,11 +125,7 @@ async fn serve(
     presence.told_new(&client).await;
     client.admitted().await;
     // What was relayed to it in its connection-new route goes out even if it is closed there.
-    let writing = tokio::task::spawn_local(write(
-        Rc::clone(&presence),
-        Rc::clone(&client),
-        writer,
-    ));
+    let writing = tokio::task::spawn_local(write(Rc::clone(&presence), Rc::clone(&client), writer));
     let why = match client.end() {
         Some(_) => "it was closed".to_owned(),
         None => consume::run(&presence, &client, &mut reader, buffer).await,
