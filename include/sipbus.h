@@ -40,6 +40,10 @@ extern "C" {
 // Phase: mod_init, before Kamailio drops privileges. Blocks while names are looked up.
 int sipbus_evapi_configure(int events);
 
+// Removes the UNIX sockets' files. Only in the process that made them.
+// Phase: mod_destroy. Does not block.
+void sipbus_evapi_destroy(void);
+
 // The title of event worker number `worker`, or NULL behind the last one. The text lives as long
 // as the process. Phase: after sipbus_evapi_configure. Does not block.
 const char *sipbus_evapi_worker_title(uint32_t worker);

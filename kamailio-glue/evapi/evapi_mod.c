@@ -14,6 +14,7 @@ MODULE_VERSION
 
 static int mod_init(void);
 static int child_init(int rank);
+static void mod_destroy(void);
 static int w_evapi_relay(sip_msg_t *msg, char *data, char *tag);
 static int w_evapi_multicast(sip_msg_t *msg, char *data, char *tag);
 static int w_evapi_unicast(sip_msg_t *msg, char *data, char *tag);
@@ -114,7 +115,7 @@ struct module_exports exports = {
 	0,
 	mod_init,
 	child_init,
-	0
+	mod_destroy
 };
 /* clang-format on */
 
@@ -147,6 +148,11 @@ static int mod_init(void)
 static int child_init(int rank)
 {
 	return sipbus_shim_child(&shim, rank);
+}
+
+static void mod_destroy(void)
+{
+	sipbus_evapi_destroy();
 }
 
 static int worker_step(uint32_t worker)
@@ -277,7 +283,8 @@ static int w_evapi_async_unicast(sip_msg_t *msg, char *data, char *tag)
 static int async_fixup(void **param, int number)
 {
 	if(!evapi_suspend_possible()) {
-		LM_ERR("the evapi_async functions need the tm module, which is not loaded\n");
+		LM_ERR("the evapi_async functions need the tm module, which is not "
+			   "loaded\n");
 		return E_CFG;
 	}
 	return sipbus_text_fixup(param, number);
@@ -433,7 +440,8 @@ static int pv_evapi_name(pv_spec_t *spec, str *name)
 			return 0;
 		}
 	}
-	LM_ERR("$evapi(name): the name must be msg, conidx, srcaddr, srcport or tag\n");
+	LM_ERR("$evapi(name): the name must be msg, conidx, srcaddr, srcport or "
+		   "tag\n");
 	return -1;
 }
 
@@ -463,7 +471,8 @@ static void rpc_close(rpc_t *rpc, void *context)
 
 	if(rpc->scan(context, "d", &index) != 1 || index < 0)
 		rpc->fault(context, 400, "The index of a client is wanted");
-	else if(sipbus_evapi_client_close((uint32_t)process_no, (uint32_t)index) < 0)
+	else if(sipbus_evapi_client_close((uint32_t)process_no, (uint32_t)index)
+			< 0)
 		rpc->fault(context, 404, "There is no such client");
 }
 

@@ -6,6 +6,7 @@
 #include "suspend.h"
 
 #include "core/dprint.h"
+#include "core/route.h"
 
 #include <string.h>
 
@@ -39,10 +40,18 @@ int evapi_suspend(sip_msg_t *msg, evapi_suspended *suspended)
 	int result;
 
 	if(!evapi_suspend_possible()) {
-		LM_ERR("the evapi_async functions need the tm module, which is not loaded\n");
+		LM_ERR("the evapi_async functions need the tm module, which is not "
+			   "loaded\n");
 		return -1;
 	}
 	if(current() == NULL) {
+		/* Its message is a made-up one, which nobody waits for. */
+		if(get_route_type() == EVENT_ROUTE) {
+			LM_ERR("evapi_async_relay, evapi_async_multicast and "
+				   "evapi_async_unicast cannot be used"
+				   " in an event route: there is no transaction\n");
+			return -1;
+		}
 		made = tm.t_newtran(msg);
 		if(made == 0)
 			return 0;
@@ -76,7 +85,8 @@ void evapi_suspend_cancel(const evapi_suspended *suspended)
 		LM_ERR("the suspend of a transaction cannot be cancelled\n");
 	/* tm of 5.6 leaves the transaction marked as suspended, which would keep replies from their
 	 * routes, and not marked as continued, although its lock is still held in a resumed route. */
-	transaction->flags = (typeof(transaction->flags))(
-			(transaction->flags & ~mask) | (suspended->flags & mask));
+	transaction->flags =
+			(typeof(transaction->flags))((transaction->flags & ~mask)
+										 | (suspended->flags & mask));
 	transaction->async_backup = suspended->state;
 }

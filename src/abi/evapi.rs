@@ -9,7 +9,7 @@ use crate::evapi::settings::Settings;
 use crate::evapi::{TAG_BYTES_MAX, counter, listen};
 use crate::frame::evapi::{Order, To};
 use crate::host::{Level, event_route, log};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{CString, c_char, c_int};
 
 /// The module's name.
@@ -20,6 +20,8 @@ const NOBODY: c_int = -2;
 
 thread_local! {
     static SETTINGS: OnceCell<&'static Settings> = const { OnceCell::new() };
+    /// The process that opened the listening sockets.
+    static OWNER: Cell<Option<u32>> = const { Cell::new(None) };
     static OUTBOX: RefCell<Option<Outbox>> = const { RefCell::new(None) };
 }
 
@@ -58,9 +60,23 @@ pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
             rows: settings.clients_max,
             listeners,
         });
+        OWNER.set(Some(std::process::id()));
         SETTINGS.with(|cell| _ = cell.set(Box::leak(Box::new(settings))));
         0
     })
+}
+
+/// Removes the UNIX sockets' files. Only in the process that made them.
+/// Phase: mod_destroy. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn sipbus_evapi_destroy() {
+    guard("sipbus_evapi_destroy", (), || {
+        let Some(owner) = OWNER.get() else { return };
+        let settings = SETTINGS.with(|cell| cell.get().copied());
+        if let Some(settings) = settings.filter(|_| owner == std::process::id()) {
+            listen::remove(settings);
+        }
+    });
 }
 
 fn told(mistakes: &[String], whose: &str) {

@@ -34,6 +34,16 @@ pub fn open(settings: &Settings) -> Result<Vec<(usize, OwnedFd)>, Vec<String>> {
     }
 }
 
+/// Removes the files of UNIX sockets, at the end.
+pub fn remove(settings: &Settings) {
+    for address in &settings.bind {
+        if let Address::Unix(path) = address {
+            // Without the privileges it was made with this may fail; the next start takes it over.
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
 fn tcp(host: &str, port: u16) -> io::Result<Vec<OwnedFd>> {
     let (mut open, mut foreign) = (Vec::new(), None);
     for address in (host, port).to_socket_addrs()? {

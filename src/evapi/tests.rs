@@ -67,7 +67,7 @@ fn what_is_no_netstring_is_skipped_and_the_next_frame_is_found() {
         b"garbage",
         b"12 ",
         b"3:abcX",
-        b"12:{\"a\":\"b\",1}X",
+        b"11:{\"a\":\"b\",1}X",
         b"\0\xff,",
     ] {
         let stream = [garbage, b"5:hello,"].concat();

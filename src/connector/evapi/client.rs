@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Chunks that are written in one go.
 const HAND_CHUNKS: usize = 64;
@@ -36,6 +37,8 @@ pub(super) struct Client {
     pub(super) tag: RefCell<Vec<u8>>,
     /// It read too slowly when it was looked at last, and nobody waits for it until it has caught up.
     pub(super) slow: Cell<bool>,
+    /// Since when, and from how many bytes written, it is watched because its buffer is half full.
+    pub(super) look: Cell<Option<(Instant, u64)>>,
     /// Frames for it are left out now, which was logged.
     pub(super) dropping: Cell<bool>,
     pub(super) dropped: Cell<u64>,
@@ -66,6 +69,7 @@ impl Client {
             state: Cell::new(state),
             tag: RefCell::new(tag),
             slow: Cell::new(false),
+            look: Cell::new(None),
             dropping: Cell::new(false),
             dropped: Cell::new(0),
             written: Cell::new(0),

@@ -252,6 +252,9 @@ impl Presence {
     pub(super) fn wrote(&self, client: &Client, bytes: usize, frames: usize) {
         client.wrote(bytes, frames);
         let limit = self.settings.client_buffer_bytes;
+        if client.buffered() <= limit / 2 {
+            client.look.set(None);
+        }
         if client.buffered() < limit / 4 {
             client.slow.set(false);
             if client.dropping.replace(false) {

@@ -1,10 +1,10 @@
 //! Takes the lanes' frames into the clients' buffers. A frame is released as soon as it is there:
 //! no client can hold up a lane.
 //!
-//! The one exception is back-pressure: while a client that reads well has half its buffer full,
-//! nothing is taken, so that a burst is slowed down instead of costing that client its connection.
-//! A client that takes less than [`GOOD_BYTES`] in [`LOOK`] is not waited for any more until it has
-//! caught up: a client that does not read costs one such pause, once.
+//! The one exception is back-pressure: while a client that reads has half its buffer full, one batch
+//! is taken each time a client has made progress, or each [`SLICE`], so that a burst is slowed down
+//! instead of costing that client its connection. A client that takes less than [`GOOD_BYTES`] in
+//! [`LOOK`] is not waited for any more until it has caught up.
 
 use super::presence::Presence;
 use super::protocol::Run;
@@ -12,12 +12,14 @@ use crate::link::{Mark, Outbound};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// Bytes taken from the lanes before they are given to the clients.
 const BATCH_BYTES: usize = 128 * 1024;
 
-const LOOK: Duration = Duration::from_millis(20);
+/// Shorter than any call waits for room in its lane by default.
+const SLICE: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(100);
 const GOOD_BYTES: u64 = 256 * 1024;
 
 /// At the end: how long nothing may move before what waits is given up.
@@ -69,33 +71,26 @@ pub(super) async fn run(
     }
 }
 
+/// Returns at once, or for one batch after a client's progress or [`SLICE`].
 async fn hold_back(presence: &Presence) {
     let enough = presence.settings.client_buffer_bytes / 2;
-    let mut crowded = Vec::new();
-    loop {
-        crowded.clear();
-        let clients = presence.everybody().into_iter();
-        crowded.extend(
-            clients
-                .filter(|client| client.buffered() > enough && !client.slow.get())
-                .map(|client| (client.written.get(), client)),
-        );
-        if crowded.is_empty() {
-            return;
+    let mut wait = false;
+    for client in presence.everybody() {
+        if client.slow.get() || client.buffered() <= enough {
+            continue;
         }
-        let deadline = Instant::now() + LOOK;
-        while crowded.iter().any(|(_, client)| client.buffered() > enough) {
-            if timeout_at(deadline, presence.progress.notified())
-                .await
-                .is_err()
-            {
-                for (before, client) in &crowded {
-                    if client.written.get() - before < GOOD_BYTES {
-                        client.slow.set(true);
-                    }
-                }
-                break;
+        let (now, written) = (Instant::now(), client.written.get());
+        match client.look.get() {
+            Some((since, _)) if now - since < LOOK => {}
+            Some((_, before)) if written - before < GOOD_BYTES => {
+                client.slow.set(true);
+                continue;
             }
+            _ => client.look.set(Some((now, written))),
         }
+        wait = true;
+    }
+    if wait {
+        drop(timeout(SLICE, presence.progress.notified()).await);
     }
 }
