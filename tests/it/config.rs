@@ -27,8 +27,9 @@ const MODULES: [&str; 7] = ["pv", "sl", "kex", "jsonrpcs", "xlog", "htable", "cf
 /// A configuration in the making.
 pub(crate) struct Config {
     pub(crate) folder: TempDir,
+    module: &'static str,
     before: String,
-    nats: String,
+    params: String,
     after: String,
     routes: String,
     script: bool,
@@ -37,17 +38,24 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// For `nats.so`.
     pub(crate) fn new() -> Self {
+        Self::of("nats")
+    }
+
+    /// For any other of the modules.
+    pub(crate) fn of(module: &'static str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("sipbus-kamailio-")
             .tempdir()
             .unwrap();
         let args = ["-m", "64", "-M", "16"].map(String::from).to_vec();
-        let (before, nats, after, routes) = Default::default();
+        let (before, params, after, routes) = Default::default();
         Self {
             folder,
+            module,
             before,
-            nats,
+            params,
             after,
             routes,
             script: false,
@@ -61,14 +69,25 @@ impl Config {
     }
 
     /// A parameter of the module under test, as text.
-    pub(crate) fn nats(mut self, name: &str, value: &str) -> Self {
-        writeln!(self.nats, "modparam(\"nats\", \"{name}\", \"{value}\")").unwrap();
+    pub(crate) fn text_param(mut self, name: &str, value: &str) -> Self {
+        let module = self.module;
+        writeln!(
+            self.params,
+            "modparam(\"{module}\", \"{name}\", \"{value}\")"
+        )
+        .unwrap();
         self
+    }
+
+    /// A parameter of `nats.so`, as text.
+    pub(crate) fn nats(self, name: &str, value: &str) -> Self {
+        self.text_param(name, value)
     }
 
     /// A parameter of the module under test, as a number.
     pub(crate) fn number(mut self, name: &str, value: i64) -> Self {
-        writeln!(self.nats, "modparam(\"nats\", \"{name}\", {value})").unwrap();
+        let module = self.module;
+        writeln!(self.params, "modparam(\"{module}\", \"{name}\", {value})").unwrap();
         self
     }
 
@@ -149,10 +168,11 @@ impl Config {
              modparam(\"jsonrpcs\", \"transport\", 4)\n\
              modparam(\"jsonrpcs\", \"dgram_socket\", \"{}\")\n\
              modparam(\"htable\", \"htable\", \"count=>size=6;initval=0;\")\n\
-             {}loadmodule \"nats.so\"\n{}{}{routes}",
+             {}loadmodule \"{}.so\"\n{}{}{routes}",
             socket.display(),
             self.before,
-            self.nats,
+            self.module,
+            self.params,
             self.after,
         )
     }

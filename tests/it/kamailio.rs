@@ -118,6 +118,11 @@ impl Kamailio {
             .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
+    /// The result of an RPC, or its own error as text.
+    pub(crate) fn try_rpc(&self, method: &str, params: &[Value]) -> Result<Value, String> {
+        self.rpc.call(method, params)
+    }
+
     /// The connector's part of `sipbus.status`.
     pub(crate) fn connector(&self) -> Value {
         let status = self.rpc("sipbus.status", &[]);

@@ -1,11 +1,11 @@
 //! Integration tests: a real kamailio with the built modules, a real nats-server, real SIP.
 //!
 //! The tests know sipbus only from outside: configuration files, SIP answers, RPC answers, and what
-//! an independent NATS client receives. Each starts its own servers on ports it chose, in a folder
+//! an independent client of NATS or of the event socket receives. Each starts its own servers on ports it chose, in a folder
 //! of its own, and waits on conditions, never for a time.
 //!
 //! - `SIPBUS_MODULES`: the folder of the modules under test (default `target/modules`)
-//! - `SIPBUS_REQUIRE=kamailio,nats,sipp`: what is missing fails instead of being skipped
+//! - `SIPBUS_REQUIRE=kamailio,evapi,nats,sipp,node`: what is missing fails instead of being skipped
 //! - `SIPBUS_WATCHDOG`: seconds after which waiting for something has failed (default 60)
 //! - `SIPBUS_KEEP_LOGS=1`: print each server's log even where the test passed
 
@@ -27,6 +27,7 @@
 )]
 
 mod config;
+mod evapi;
 mod gate;
 mod http;
 mod kamailio;

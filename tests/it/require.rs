@@ -12,8 +12,8 @@ macro_rules! needs {
 }
 pub(crate) use needs;
 
-/// Whether all of `names` are there: `kamailio` (with the module under test), `nats`, `sipp`, or
-/// one of Kamailio's own modules by file name.
+/// Whether all of `names` are there: `kamailio` (with `nats.so`), `evapi` (`evapi.so`), `nats`,
+/// `sipp`, `node`, or one of Kamailio's own modules by file name.
 ///
 /// # Panics
 ///
@@ -48,6 +48,13 @@ fn missing(name: &str) -> Option<String> {
             let module = modules().join("nats.so");
             (!module.exists()).then(|| format!("{} is not built", module.display()))
         }
+        "evapi" => {
+            let module = modules().join("evapi.so");
+            (!module.exists()).then(|| format!("{} is not built", module.display()))
+        }
+        "node" => program("node")
+            .is_none()
+            .then(|| "node (Node.js) is not installed".into()),
         "nats" => program("nats-server")
             .is_none()
             .then(|| "nats-server is not installed".into()),

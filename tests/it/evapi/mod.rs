@@ -1,1 +1,22 @@
-//! What evapi.so promises, against a real Kamailio.
+//! The rules of `evapi.so`, one file per subject.
+
+mod bad_argument;
+mod bad_setting;
+mod client;
+mod engine;
+mod events;
+mod framing;
+mod functions;
+mod kemi;
+mod lifecycle;
+mod listener;
+mod login;
+mod operations;
+mod params;
+mod resume;
+mod routing;
+mod slot;
+mod slow;
+mod suspend;
+mod transaction;
+mod workers;

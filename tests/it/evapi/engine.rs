@@ -1,0 +1,108 @@
+//! The engine killed: clients come back to a socket that never refused them, and the script hears
+//! of each that was lost.
+
+use rustix::process::Signal;
+
+use super::client::Client;
+use super::listener::{clients, on, wait_counted};
+use super::suspend::{ASK, answer, asking, question};
+use crate::kamailio::Kamailio;
+use crate::require::needs;
+use crate::{port, process, turn, wait};
+
+/// Kills the engine, and waits until another one runs.
+fn kill_engine(kamailio: &Kamailio) {
+    let engine = kamailio.engine().expect("the engine runs");
+    process::send(engine, Signal::KILL);
+    wait::until("another engine runs", || {
+        kamailio.engine().is_some_and(|pid| pid != engine)
+    });
+}
+
+#[test]
+fn each_lost_client_has_one_closed_and_may_come_back() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    const COUNT: u64 = 6;
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 3)
+        .routes(
+            r#"event_route[evapi:connection-new] { $var(count) = $shtinc(count=>new); }
+               event_route[evapi:connection-closed] { $var(count) = $shtinc(count=>closed); }
+               event_route[evapi:message-received] { evapi_relay("$evapi(msg)"); }"#,
+        )
+        .start();
+    for round in 1..=3 {
+        let mut all: Vec<Client> = (0..COUNT)
+            .map(|_| Client::connect(&kamailio, port))
+            .collect();
+        assert_eq!(kamailio.counted("new"), round * COUNT + (round - 1));
+        kill_engine(&kamailio);
+        for client in &mut all {
+            client.until_cut();
+        }
+        wait_counted(&kamailio, "closed", round * COUNT + (round - 1));
+        wait::until("none is shown any more", || clients(&kamailio).is_empty());
+        let mut back = Client::connect(&kamailio, port);
+        back.send("back again");
+        assert_eq!(back.text(), "back again");
+        // A second closed for one of them would have been there by now.
+        assert_eq!(kamailio.counted("closed"), round * COUNT + (round - 1));
+        drop(back);
+        wait_counted(&kamailio, "closed", round * (COUNT + 1));
+    }
+    kamailio.stop();
+}
+
+#[test]
+fn a_connection_made_while_no_engine_runs_is_served() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = on(port)
+        .routes(r#"event_route[evapi:message-received] { evapi_relay("$evapi(msg)"); }"#)
+        .start();
+    let engine = kamailio.engine().expect("the engine runs");
+    process::send(engine, Signal::KILL);
+    // The port does not refuse: Kamailio itself holds it.
+    for _ in 0..5 {
+        Client::dial(([127, 0, 0, 1], port).into());
+    }
+    let mut client = Client::connect(&kamailio, port);
+    client.send("hello");
+    assert_eq!(client.text(), "hello");
+    kamailio.stop();
+}
+
+#[test]
+fn an_async_call_without_an_engine_is_answered() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = asking(port)
+        .after("modparam(\"tm\", \"fr_timer\", 1000)")
+        .request(ASK)
+        .start();
+    let mut client = Client::connect(&kamailio, port);
+    let mut sip = kamailio.sip();
+    let number = sip.send("MESSAGE", "before", b"");
+    let (key, _) = question(&mut client);
+    client.send(format!("{key}:yes"));
+    assert_eq!(answer(&sip, number), (200, "yes".into()));
+    kill_engine(&kamailio);
+    // By the script, which was told false, or by tm's timer: never not at all.
+    let number = sip.send("MESSAGE", "meanwhile", b"");
+    assert!([503, 408].contains(&answer(&sip, number).0));
+    let mut client = Client::connect(&kamailio, port);
+    let number = sip.send("MESSAGE", "after", b"");
+    let (key, text) = loop {
+        let (key, text) = question(&mut client);
+        if text == "after" {
+            break (key, text);
+        }
+    };
+    client.send(format!("{key}:{text}"));
+    assert_eq!(answer(&sip, number), (200, "after".into()));
+    kamailio.stop();
+}

@@ -1,0 +1,135 @@
+//! Answers that come too late, twice, or never: harmless, and the caller is answered.
+
+use super::client::Client;
+use super::listener::wait_counted;
+use super::suspend::{ASK, answer, asking, no_transaction_is_left, question};
+use crate::require::needs;
+use crate::sipp::Sipp;
+use crate::{port, turn};
+
+/// How long a suspended request waits.
+const FR_TIMER: &str = "modparam(\"tm\", \"fr_timer\", 500)";
+
+#[test]
+fn a_late_answer_is_harmless() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = asking(port).after(FR_TIMER).request(ASK).start();
+    let mut client = Client::connect(&kamailio, port);
+    let mut sip = kamailio.sip();
+    for (method, gone) in [("MESSAGE", false), ("INVITE", false), ("MESSAGE", true)] {
+        let answered = kamailio.counted("answers");
+        let number = sip.send(method, "late", b"");
+        let (key, _) = question(&mut client);
+        assert_eq!(answer(&sip, number).0, 408);
+        if gone {
+            no_transaction_is_left(&kamailio);
+        }
+        client.send(format!("{key}:too late"));
+        wait_counted(&kamailio, "answers", answered + 1);
+        assert_eq!(kamailio.counted("resumed"), 0);
+    }
+    // And the next request goes its way.
+    let number = sip.send("MESSAGE", "next", b"");
+    let (key, _) = question(&mut client);
+    client.send(format!("{key}:in time"));
+    assert_eq!(answer(&sip, number), (200, "in time".into()));
+    kamailio.stop();
+}
+
+#[test]
+fn a_second_answer_is_harmless() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = asking(port).number("workers", 4).request(ASK).start();
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(&kamailio, port)).collect();
+    let mut sip = kamailio.sip();
+    for round in 1..=50 {
+        let number = sip.send("MESSAGE", "x", b"");
+        let keys: Vec<String> = clients
+            .iter_mut()
+            .map(|client| question(client).0)
+            .collect();
+        // All at once, each by another worker, and each twice.
+        for (client, key) in clients.iter_mut().zip(&keys) {
+            client.send(format!("{key}:yes"));
+            client.send(format!("{key}:yes"));
+        }
+        assert_eq!(answer(&sip, number), (200, "yes".into()));
+        wait_counted(&kamailio, "answers", round * 8);
+        assert_eq!(kamailio.counted("resumed"), round);
+    }
+    // That no transaction is left cannot be asked here: t_continue of Kamailio 5.6 keeps a
+    // reference to one that it finds no longer suspended.
+    kamailio.stop();
+}
+
+#[test]
+fn an_answer_for_a_cancelled_call_is_harmless() {
+    needs!("kamailio", "evapi", "tmx.so", "sipp");
+    let _turn = turn::light();
+    const CALLS: u32 = 20;
+    let port = port::free();
+    let kamailio = asking(port)
+        .after(FR_TIMER)
+        .request(&format!(
+            r#"if ($rm == "CANCEL") {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+               if ($rm == "ACK") {{ t_check_trans(); exit; }}{ASK}"#
+        ))
+        .start();
+    let mut client = Client::connect(&kamailio, port);
+    Sipp::start("cancel.xml", kamailio.port(), 100, CALLS).succeed();
+    for _ in 0..CALLS {
+        let (key, _) = question(&mut client);
+        client.send(format!("{key}:too late"));
+    }
+    wait_counted(&kamailio, "answers", CALLS.into());
+    assert_eq!(kamailio.counted("resumed"), 0);
+    kamailio.stop();
+}
+
+#[test]
+fn an_answer_for_no_transaction_at_all_is_harmless() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = asking(port).request(ASK).start();
+    let mut client = Client::connect(&kamailio, port);
+    let made_up = [
+        "0:0:x",
+        "1:2:x",
+        "4294967295:4294967295:x",
+        "-1:-1:x",
+        "a:b:x",
+        "::",
+    ];
+    for answer in made_up {
+        client.send(answer);
+    }
+    wait_counted(&kamailio, "answers", made_up.len() as u64);
+    assert_eq!(kamailio.counted("resumed"), 0);
+    let mut sip = kamailio.sip();
+    let number = sip.send("MESSAGE", "x", b"");
+    let (key, _) = question(&mut client);
+    client.send(format!("{key}:yes"));
+    assert_eq!(answer(&sip, number), (200, "yes".into()));
+    kamailio.stop();
+}
+
+#[test]
+fn a_program_that_dies_with_the_question_leaves_the_timer_to_answer() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = asking(port).after(FR_TIMER).request(ASK).start();
+    let mut client = Client::connect(&kamailio, port);
+    let mut sip = kamailio.sip();
+    let number = sip.send("MESSAGE", "x", b"");
+    question(&mut client);
+    drop(client);
+    assert_eq!(answer(&sip, number).0, 408);
+    no_transaction_is_left(&kamailio);
+    kamailio.stop();
+}

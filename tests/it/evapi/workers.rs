@@ -1,0 +1,150 @@
+//! Workers: they share the work, keep each client's order, and one that sleeps delays its client only.
+
+use std::collections::HashSet;
+
+use super::client::Client;
+use super::listener::{on, wait_counted};
+use crate::require::needs;
+use crate::{port, turn};
+
+/// Checks that a client's messages come as they are numbered, from 1 on, and counts the processes.
+const CHECK: &str = r#"
+event_route[evapi:message-received] {
+    $var(expected) = $shtinc(count=>client$evapi(conidx));
+    if ($(evapi(msg){s.int}) != $var(expected)) { $var(count) = $shtinc(count=>wrong); }
+    if ($shtinc(count=>process$pp) == 1) { $var(count) = $shtinc(count=>processes); }
+    $var(count) = $shtinc(count=>done);
+}
+"#;
+
+#[test]
+fn each_clients_order_is_kept_with_several_workers() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    const EACH: u64 = 2000;
+    const CLIENTS: u64 = 8;
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 4)
+        .number("max_clients", 16)
+        .routes(CHECK)
+        .start();
+    let mut clients: Vec<Client> = (0..CLIENTS)
+        .map(|_| Client::connect(&kamailio, port))
+        .collect();
+    std::thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(move || {
+                for number in 1..=EACH {
+                    client.send(number.to_string());
+                }
+            });
+        }
+    });
+    wait_counted(&kamailio, "done", EACH * CLIENTS);
+    assert_eq!(kamailio.counted("wrong"), 0);
+    assert!(kamailio.counted("processes") > 1, "one worker did it all");
+    kamailio.stop();
+}
+
+#[test]
+fn a_route_that_sleeps_delays_its_own_client_only() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 2)
+        .routes(
+            r#"event_route[evapi:message-received] {
+                   if ($evapi(msg) == "sleep") {
+                       $var(count) = $shtinc(count=>asleep);
+                       while ($sht(count=>wake) == 0) { usleep("1000"); }
+                   }
+                   evapi_relay("$evapi(msg)");
+               }"#,
+        )
+        .start();
+    let mut sleeper = Client::connect(&kamailio, port);
+    // More than there are workers left: none of them may be tied to the one that sleeps.
+    let mut others: Vec<Client> = (0..4).map(|_| Client::connect(&kamailio, port)).collect();
+    sleeper.send("sleep");
+    sleeper.send("after");
+    wait_counted(&kamailio, "asleep", 1);
+    let mut late = Client::connect(&kamailio, port);
+    others.push(late);
+    for number in 0..others.len() {
+        others[number].send(format!("awake {number}"));
+        assert_eq!(others[0].text(), format!("awake {number}"));
+    }
+    kamailio.set("wake", 1);
+    assert_eq!(others[0].text(), "sleep");
+    assert_eq!(others[0].text(), "after");
+    late = others.pop().unwrap();
+    assert_eq!(late.text(), "awake 0");
+    kamailio.stop();
+}
+
+#[test]
+fn all_workers_work_for_one_client_where_order_is_given_up() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 4)
+        .number("spread_messages", 1)
+        .routes(
+            r#"event_route[evapi:message-received] {
+                   # Each holds its worker until all four are at it.
+                   $var(count) = $shtinc(count=>here);
+                   while ($sht(count=>here) < 4) { usleep("1000"); }
+                   evapi_relay("$pp:$evapi(msg)");
+               }"#,
+        )
+        .start();
+    let mut client = Client::connect(&kamailio, port);
+    for number in 0..4 {
+        client.send(number.to_string());
+    }
+    let mut processes = HashSet::new();
+    let mut numbers = Vec::new();
+    for _ in 0..4 {
+        let text = client.text();
+        let (process, number) = text.split_once(':').unwrap();
+        processes.insert(process.to_string());
+        numbers.push(number.to_string());
+    }
+    numbers.sort();
+    assert_eq!(numbers, ["0", "1", "2", "3"]);
+    assert_eq!(processes.len(), 4);
+    kamailio.stop();
+}
+
+#[test]
+fn more_events_than_the_inbox_holds_are_all_handled() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::alone();
+    const COUNT: usize = 20_000;
+    let port = port::free();
+    let kamailio = on(port)
+        .number("inbox_size", 65_536)
+        .number("frame_size_max", 16_384)
+        .routes(r#"event_route[evapi:message-received] { $var(count) = $shtinc(count=>done); }"#)
+        .start();
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(&kamailio, port)).collect();
+    // Each client is held back by its own TCP connection, so none of these may be lost.
+    std::thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(move || {
+                for _ in 0..COUNT / 4 {
+                    client.send([b'x'; 1024]);
+                }
+            });
+        }
+    });
+    wait_counted(&kamailio, "done", COUNT as u64);
+    assert_eq!(
+        super::listener::counter(&kamailio, "consumed"),
+        COUNT as u64
+    );
+    kamailio.stop();
+}
