@@ -34,7 +34,7 @@ struct Lane {
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes out, in so many bytes.
+    /// It goes out; its cost, in bytes or what counts as many.
     Sent(usize),
     /// The peer would never take it.
     Rejected,
@@ -87,18 +87,18 @@ impl Outbound {
         }
     }
 
-    /// Takes frames, a few from each lane in turn, until `each` has sent `bytes_max` or there are
+    /// Takes frames, a few from each lane in turn, until `each` has sent frames of cost `cost_max` or there are
     /// no more. True if any was taken.
-    pub fn take(&mut self, bytes_max: usize, mut each: impl FnMut(&[u8]) -> Verdict) -> bool {
-        let (mut bytes, mut taken, mut idle) = (0, false, 0);
+    pub fn take(&mut self, cost_max: usize, mut each: impl FnMut(&[u8]) -> Verdict) -> bool {
+        let (mut cost, mut taken, mut idle) = (0, false, 0);
         let count = self.lanes.len();
-        while idle < count && bytes < bytes_max {
+        while idle < count && cost < cost_max {
             self.turn = (self.turn + 1) % count;
             let Some(lane) = self.lanes.get_mut(self.turn) else {
                 break;
             };
-            let sent = lane.turn(bytes_max - bytes, &mut each);
-            bytes += sent.unwrap_or(0);
+            let sent = lane.turn(cost_max - cost, &mut each);
+            cost += sent.unwrap_or(0);
             taken |= sent.is_some();
             idle = if sent.is_some() { 0 } else { idle + 1 };
         }
@@ -174,14 +174,14 @@ impl Outbound {
 }
 
 impl Lane {
-    /// None if there was nothing to take, else the bytes sent.
-    fn turn(&mut self, bytes_max: usize, each: &mut dyn FnMut(&[u8]) -> Verdict) -> Option<usize> {
-        let (mut bytes, mut frames) = (0, 0);
-        while !self.broken && frames < TURN_FRAMES && bytes < bytes_max {
+    /// None if there was nothing to take, else the cost of what was sent.
+    fn turn(&mut self, cost_max: usize, each: &mut dyn FnMut(&[u8]) -> Verdict) -> Option<usize> {
+        let (mut cost, mut frames) = (0, 0);
+        while !self.broken && frames < TURN_FRAMES && cost < cost_max {
             match self.end.take() {
                 Ok(Some(frame)) => match each(frame) {
                     Verdict::Sent(sent) => {
-                        bytes += sent;
+                        cost += sent;
                         self.sent += 1;
                     }
                     Verdict::Rejected => self.rejected += 1,
@@ -195,6 +195,6 @@ impl Lane {
             }
             frames += 1;
         }
-        (frames > 0 && !self.broken).then_some(bytes)
+        (frames > 0 && !self.broken).then_some(cost)
     }
 }

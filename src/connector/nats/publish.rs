@@ -18,11 +18,14 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Bytes of frames that one PING confirms, if there are so many.
-const BATCH_BYTES: usize = 128 * 1024;
+/// Cost of the frames that one PING confirms, if there are so many.
+const BATCH_COST: usize = 128 * 1024;
 
-/// Bytes on their way to the server and not confirmed; what may arrive twice after a crash.
-const IN_FLIGHT_BYTES: usize = 1024 * 1024;
+/// Cost of what is on its way and not confirmed: what can arrive twice after a crash.
+const IN_FLIGHT_COST: usize = 1024 * 1024;
+
+/// A frame costs its bytes, but no less than this: many small ones are as many duplicates.
+const FRAME_COST_MIN: usize = 256;
 
 /// Why serving a connection ended.
 enum End {
@@ -77,7 +80,7 @@ struct Publisher<'a> {
     outbound: &'a mut Outbound,
     /// Bytes to write.
     batch: BytesMut,
-    /// What each PONG to come confirms, and how many bytes that is, oldest first.
+    /// What each PONG to come confirms, and its cost, oldest first.
     marks: VecDeque<(Mark, usize)>,
     in_flight: usize,
     spare: Vec<Mark>,
@@ -131,7 +134,7 @@ impl<'a> Publisher<'a> {
                 }
             }
             let sends = self.unflushed || !self.batch.is_empty();
-            let idle = !sends && !self.leaving && self.in_flight < IN_FLIGHT_BYTES;
+            let idle = !sends && !self.leaving && self.in_flight < IN_FLIGHT_COST;
             let Session {
                 reader,
                 writer,
@@ -171,7 +174,7 @@ impl<'a> Publisher<'a> {
 
     /// Takes the next batch from the lanes.
     fn fill(&mut self) {
-        if self.leaving || self.in_flight >= IN_FLIGHT_BYTES {
+        if self.leaving || self.in_flight >= IN_FLIGHT_COST {
             return;
         }
         let Self {
@@ -181,13 +184,20 @@ impl<'a> Publisher<'a> {
             ..
         } = self;
         let limit = session.info.max_payload;
-        let taken = outbound.take(BATCH_BYTES, |frame| encode(batch, frame, limit));
+        let mut cost = 0;
+        let taken = outbound.take(BATCH_COST, |frame| {
+            let verdict = encode(batch, frame, limit);
+            if let Verdict::Sent(sent) = verdict {
+                cost += sent;
+            }
+            verdict
+        });
         if taken {
             batch.extend_from_slice(b"PING\r\n");
             let mut mark = self.spare.pop().unwrap_or_default();
             outbound.mark(&mut mark);
-            self.in_flight += batch.len();
-            self.marks.push_back((mark, batch.len()));
+            self.in_flight += cost;
+            self.marks.push_back((mark, cost));
         }
     }
 
@@ -196,8 +206,8 @@ impl<'a> Publisher<'a> {
         while let Some((op, len)) = parse(&self.session.buffer, 0)? {
             match op {
                 Op::Pong => {
-                    if let Some((mark, bytes)) = self.marks.pop_front() {
-                        self.in_flight -= bytes;
+                    if let Some((mark, cost)) = self.marks.pop_front() {
+                        self.in_flight -= cost;
                         self.outbound.release(&mark);
                         self.spare.push(mark);
                     }
@@ -274,5 +284,5 @@ fn encode(batch: &mut BytesMut, frame: &[u8], limit: usize) -> Verdict {
     }
     let before = batch.len();
     put_publish(batch, &publish);
-    Verdict::Sent(batch.len() - before)
+    Verdict::Sent((batch.len() - before).max(FRAME_COST_MIN))
 }
