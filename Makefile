@@ -86,7 +86,7 @@ test-model:
 
 # A server that is missing would skip its tests; here that is a failure.
 test-integration: all
-	SIPBUS_REQUIRE=kamailio,evapi,nats,sipp,node cargo test --locked --test it
+	SIPBUS_REQUIRE=kamailio,evapi,nats,sipp,node,python3 cargo test --locked --test it
 	@for example in $(examples); do \
 		echo "examples/$$example/run"; \
 		examples/$$example/run </dev/null || exit 1; \

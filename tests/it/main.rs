@@ -5,7 +5,7 @@
 //! of its own, and waits on conditions, never for a time.
 //!
 //! - `SIPBUS_MODULES`: the folder of the modules under test (default `target/modules`)
-//! - `SIPBUS_REQUIRE=kamailio,evapi,nats,sipp,node`: what is missing fails instead of being skipped
+//! - `SIPBUS_REQUIRE=kamailio,evapi,nats,sipp,node,python3`: what is missing fails instead of being skipped
 //! - `SIPBUS_WATCHDOG`: seconds after which waiting for something has failed (default 60)
 //! - `SIPBUS_KEEP_LOGS=1`: print each server's log even where the test passed
 

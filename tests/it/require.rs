@@ -13,7 +13,7 @@ macro_rules! needs {
 pub(crate) use needs;
 
 /// Whether all of `names` are there: `kamailio` (with `nats.so`), `evapi` (`evapi.so`), `nats`,
-/// `sipp`, `node`, or one of Kamailio's own modules by file name.
+/// `sipp`, `node`, `python3`, or one of Kamailio's own modules by file name.
 ///
 /// # Panics
 ///
@@ -52,9 +52,9 @@ fn missing(name: &str) -> Option<String> {
             let module = modules().join("evapi.so");
             (!module.exists()).then(|| format!("{} is not built", module.display()))
         }
-        "node" => program("node")
+        "node" | "python3" => program(name)
             .is_none()
-            .then(|| "node (Node.js) is not installed".into()),
+            .then(|| format!("{name} is not installed")),
         "nats" => program("nats-server")
             .is_none()
             .then(|| "nats-server is not installed".into()),

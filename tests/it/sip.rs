@@ -10,6 +10,7 @@ pub(crate) struct Sip {
     socket: UdpSocket,
     port: u16,
     sent: u32,
+    last: Vec<u8>,
 }
 
 /// What a server answered.
@@ -29,6 +30,7 @@ impl Sip {
             socket,
             port,
             sent: 0,
+            last: Vec::new(),
         }
     }
 
@@ -49,10 +51,15 @@ impl Sip {
              Content-Length: {}\r\n\r\n",
             body.len()
         );
-        let packet = [head.as_bytes(), body].concat();
+        self.last = [head.as_bytes(), body].concat();
         // ICMP of a port that is not open yet is reported by the next call: the waiter tries again.
-        self.socket.send(&packet).ok();
+        self.socket.send(&self.last).ok();
         number
+    }
+
+    /// Repeats the last request, as a client does that hears nothing.
+    pub(crate) fn send_again(&self) {
+        self.socket.send(&self.last).unwrap();
     }
 
     /// Receives the next final answer, whichever request it belongs to.

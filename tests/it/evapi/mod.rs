@@ -11,6 +11,7 @@ mod kemi;
 mod lifecycle;
 mod listener;
 mod login;
+mod manual;
 mod operations;
 mod params;
 mod resume;

@@ -225,7 +225,14 @@ fn the_program_in_node_routes_calls() {
 
 #[test]
 fn the_program_in_python_routes_calls() {
-    needs!("kamailio", "evapi", "sipp", "rtjson.so", "jansson.so");
+    needs!(
+        "kamailio",
+        "evapi",
+        "sipp",
+        "python3",
+        "rtjson.so",
+        "jansson.so"
+    );
     routes_calls("router.py");
 }
 
@@ -301,5 +308,6 @@ fn the_program_in_node_survives_any_packets() {
 
 #[test]
 fn the_program_in_python_survives_any_packets() {
+    needs!("python3");
     survives_any_packets("router.py", "python3");
 }

@@ -227,6 +227,32 @@ fn a_transaction_that_exists_already_is_suspended() {
 }
 
 #[test]
+fn a_repeated_request_is_not_asked_about_again() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = asking(port).request(ASK).start();
+    let mut client = Client::connect(&kamailio, port);
+    let mut sip = kamailio.sip();
+    let number = sip.send("MESSAGE", "first", b"");
+    let (key, text) = question(&mut client);
+    assert_eq!(text, "first");
+    for _ in 0..3 {
+        sip.send_again();
+    }
+    // Asked after those three, and the only one that is: they were the same request.
+    let next = sip.send("MESSAGE", "next", b"");
+    let (next_key, text) = question(&mut client);
+    assert_eq!(text, "next");
+    client.send(format!("{key}:one"));
+    assert_eq!(answer(&sip, number), (200, "one".into()));
+    client.send(format!("{next_key}:two"));
+    assert_eq!(answer(&sip, next), (200, "two".into()));
+    kamailio.stop();
+    assert!(client.rest().is_empty());
+}
+
+#[test]
 fn without_tm_a_script_that_suspends_does_not_start() {
     needs!("kamailio", "evapi");
     let _turn = turn::light();
