@@ -19,10 +19,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Cost of the frames that one PING confirms, if there are so many.
-const BATCH_COST: usize = 128 * 1024;
+const BATCH_COST: usize = 64 * 1024;
 
 /// Cost of what is on its way and not confirmed: what can arrive twice after a crash.
-const IN_FLIGHT_COST: usize = 1024 * 1024;
+const IN_FLIGHT_COST: usize = 384 * 1024;
 
 /// A frame costs its bytes, but no less than this: many small ones are as many duplicates.
 const FRAME_COST_MIN: usize = 256;
