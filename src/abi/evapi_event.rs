@@ -167,6 +167,7 @@ pub extern "C" fn sipbus_evapi_event_done(process: u32, was_handled: c_int) {
                 };
                 worker.inbox.count(slot, 1);
             }
+            worker.inbox.belongs_to(process as usize);
             worker.inbox.done();
         });
     });

@@ -1,3 +1,4 @@
+use super::evapi::{self, Connection, Order, To, What};
 use super::nats::{Event, Publish};
 use super::{FIELDS_MAX, Frame, Header, TooLong};
 use proptest::prelude::{any, proptest};
@@ -38,6 +39,49 @@ fn every_event_is_read_as_written() {
 }
 
 #[test]
+fn every_order_is_read_as_written() {
+    let connection = Connection {
+        index: 3,
+        port: 65535,
+        generation: u64::MAX,
+    };
+    for order in [
+        Order::Relay(To::All, b"data\0"),
+        Order::Relay(To::Tagged(b"tag"), b"data"),
+        Order::Relay(To::First(b"tag"), b""),
+        Order::Admit(connection),
+        Order::Close(connection),
+        Order::Tag(connection, b"tag"),
+    ] {
+        let bytes = order.write(|parts| parts.concat()).unwrap();
+        assert_eq!(Order::parse(&bytes), Some(order));
+    }
+}
+
+#[test]
+fn every_evapi_event_is_read_as_written_and_ends_with_a_nul() {
+    let connection = Connection {
+        index: 1,
+        port: 2,
+        generation: 3,
+    };
+    for what in [What::New, What::Message(b"hello"), What::Closed] {
+        let event = evapi::Event {
+            connection,
+            orders: 4,
+            address: b"::1",
+            tag: b"",
+            what,
+        };
+        let numbers = event.numbers();
+        let fields = event.fields(&numbers);
+        let bytes = joined(&event.header(&fields).unwrap(), &fields);
+        assert_eq!(evapi::Event::parse(&bytes), Some(event));
+        assert_eq!(bytes.last(), Some(&0));
+    }
+}
+
+#[test]
 fn too_many_fields_are_refused() {
     let fields = [&[][..]; FIELDS_MAX + 1];
     assert_eq!(Header::of(1, &fields).unwrap_err(), TooLong);
@@ -56,6 +100,8 @@ proptest! {
     fn hostile_bytes_never_panic(bytes: Vec<u8>) {
         let _ = Frame::parse(&bytes);
         let _ = Event::parse(&bytes);
+        let _ = evapi::Event::parse(&bytes);
+        let _ = Order::parse(&bytes);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Events on their way to one event worker.
 
 use crate::shm::inbox::InboxEnd;
+use crate::shm::ring::Ring;
 use std::rc::Rc;
 use tokio::sync::Notify;
 
@@ -10,6 +11,8 @@ pub struct Inbound {
     end: InboxEnd,
     room: Rc<Notify>,
     worker: usize,
+    /// The lanes of all processes.
+    lanes: Rc<[Ring]>,
 }
 
 /// The event is larger than the inbox.
@@ -20,8 +23,13 @@ pub struct TooLarge {
 }
 
 impl Inbound {
-    pub(super) fn new(end: InboxEnd, room: Rc<Notify>, worker: usize) -> Self {
-        Self { end, room, worker }
+    pub(super) fn new(end: InboxEnd, room: Rc<Notify>, worker: usize, lanes: Rc<[Ring]>) -> Self {
+        Self {
+            end,
+            room,
+            worker,
+            lanes,
+        }
     }
 
     /// The number of the event worker.
@@ -36,10 +44,16 @@ impl Inbound {
         self.end.position()
     }
 
-    /// True if the worker has handled everything before `position`.
+    /// True if the worker has handled everything before `position`, and what its process submitted
+    /// was released: nothing that another worker submits later can overtake it.
     #[must_use]
     pub fn is_handled(&self, position: u64) -> bool {
         self.end.released() >= position
+            && self
+                .end
+                .process()
+                .and_then(|process| self.lanes.get(process))
+                .is_some_and(|lane| lane.used() == 0)
     }
 
     /// Bytes of events that wait or are being handled.

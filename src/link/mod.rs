@@ -16,6 +16,7 @@ pub use roster::{Entry, Roster};
 use crate::shm::inbox::InboxEnd;
 use crate::shm::lane::LaneEnd;
 use crate::shm::region::Region;
+use crate::shm::ring::Ring;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -58,11 +59,18 @@ impl Link {
         let notify = Rc::new(Notify::new());
         let outbound = Outbound::new(lanes.collect(), &module.bell, Rc::clone(&notify));
         let mut notifies = vec![notify];
+        let rings = (0..region.plan().processes).filter_map(|i| region.lane(index, i));
+        let rings: Rc<[Ring]> = rings.map(|(_, ring)| ring).collect();
         let mut inbounds = Vec::new();
         for inbox in (0..plan.inboxes).filter_map(|i| InboxEnd::attach(region, index, i)) {
             let notify = Rc::new(Notify::new());
             let worker = inbounds.len();
-            inbounds.push(Inbound::new(inbox, Rc::clone(&notify), worker));
+            inbounds.push(Inbound::new(
+                inbox,
+                Rc::clone(&notify),
+                worker,
+                Rc::clone(&rings),
+            ));
             notifies.push(notify);
         }
         bell::answer(waker, notifies)?;

@@ -110,12 +110,6 @@ impl Roster {
         }
     }
 
-    /// How many orders event workers have given for the peer in line `index`.
-    #[must_use]
-    pub fn orders(&self, index: usize) -> u64 {
-        self.rows.get(index).map_or(0, |row| row.orders.value())
-    }
-
     /// A figure of line `index`.
     #[must_use]
     pub fn figure_value(&self, index: usize, slot: usize) -> u64 {

@@ -8,6 +8,7 @@ use super::lane::Waker;
 use super::layout::InboxHeader;
 use super::region::Region;
 use super::ring::{Consumer, Corrupt, Full, Producer};
+use crate::primitive::{Ordering, fence};
 
 /// The engine's end.
 #[derive(Debug)]
@@ -52,10 +53,19 @@ impl InboxEnd {
         self.producer.staged()
     }
 
-    /// Up to where the worker has handled events.
+    /// Up to where the worker has handled events. What it submitted meanwhile is seen after this.
     #[must_use]
     pub fn released(&self) -> u64 {
-        self.producer.released()
+        let position = self.producer.released();
+        // SYNC room-visible: also orders the worker's lane, which it wrote before.
+        fence(Ordering::Acquire);
+        position
+    }
+
+    /// The number of the worker's process, once it has handled an event.
+    #[must_use]
+    pub fn process(&self) -> Option<usize> {
+        usize::try_from(self.header.process.value().checked_sub(1)?).ok()
     }
 
     /// Announces that this side waits for room; the worker then wakes the engine at the next
@@ -123,6 +133,11 @@ impl Inbox {
                 self.header.bell.awake();
             }
         }
+    }
+
+    /// Says which process this is, so that the engine can find its lane.
+    pub fn belongs_to(&self, process: usize) {
+        self.header.process.set(process as u64 + 1);
     }
 
     /// Releases the event taken last.

@@ -141,6 +141,9 @@ pub struct InboxHeader {
     pub bell: Doorbell,
     /// Rung by the event worker when there is room again.
     pub room: Doorbell,
+    /// One more than the number of the event worker's process; 0 as long as it has handled nothing.
+    /// Written by the event worker.
+    pub process: Counter,
     /// Counters of the engine.
     pub delivered: [Counter; COUNTERS],
     /// Counters of the event worker.
@@ -185,7 +188,7 @@ unsafe impl Shared for InboxHeader {}
 
 const _: () = assert!(size_of::<Head>() == 64);
 const _: () = assert!(size_of::<LaneHeader>() == 5 * 128);
-const _: () = assert!(size_of::<InboxHeader>() == 6 * 128);
+const _: () = assert!(size_of::<InboxHeader>() == 7 * 128);
 const _: () = assert!(size_of::<Module>().is_multiple_of(128));
 const _: () = assert!(size_of::<Row>() == 3 * 128);
 

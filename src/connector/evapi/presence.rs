@@ -300,7 +300,7 @@ impl Presence {
             return self.inboxes.first();
         }
         if let Some((worker, position)) = client.seat.get()
-            && !self.is_handled(client, worker, position)
+            && !self.is_handled(worker, position)
         {
             return self.inboxes.get(worker);
         }
@@ -312,12 +312,9 @@ impl Presence {
         self.inboxes.iter().min_by_key(load)
     }
 
-    /// True if the worker is done with the client's events, and what it wanted for the client was
-    /// done: another worker would see the old tag in them.
-    fn is_handled(&self, client: &Client, worker: usize, position: u64) -> bool {
+    fn is_handled(&self, worker: usize, position: u64) -> bool {
         let inbound = self.inboxes.get(worker).and_then(|i| i.try_lock().ok());
         inbound.is_some_and(|inbound| inbound.is_handled(position))
-            && client.orders.get() >= self.roster.orders(client.index())
     }
 
     /// Puts an event behind the others of that worker.

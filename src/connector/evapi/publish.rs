@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout};
 /// Bytes taken from the lanes before they are given to the clients.
 const BATCH_BYTES: usize = 128 * 1024;
 
-/// Shorter than any call waits for room in its lane by default.
-const SLICE: Duration = Duration::from_millis(10);
+/// Much shorter than calls wait for room in their lanes.
+const SLICE: Duration = Duration::from_millis(2);
 const LOOK: Duration = Duration::from_millis(100);
 const GOOD_BYTES: u64 = 256 * 1024;
 
