@@ -46,10 +46,10 @@ class Program:
     def tail(self):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
 
-    def stop(self):
+    def stop(self, patience=20):
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(patience)
         except subprocess.TimeoutExpired:
             # It is still there, so what descends from it is still what it was.
             for pid in family(self.process.pid):

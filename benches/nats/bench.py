@@ -3,9 +3,10 @@
 import time
 from statistics import median
 
+from common.harness import MODULES, ORIGINAL, OURS, harness
 from common.process import Failure, cpu_ns, memory_kib, private_kib, region_kib, wake_ups
 from common.table import Table
-from nats.stand import MODULES, ORIGINAL, OURS, Stand, harness
+from nats.stand import Stand
 
 SIZE = 256
 BURST, BURSTS = 1_000, 40

@@ -2,49 +2,18 @@
 
 import json
 import shutil
-import subprocess
+import sys
 import tempfile
 import urllib.request
 from pathlib import Path
 
-from common.kamailio import TOP, Kamailio, our_modules, stock_modules
+from common.harness import ORIGINAL, OURS, Counter, mpath
+from common.kamailio import Kamailio
 from common.process import Failure, Program
 
 CONFIG = Path(__file__).with_name("kamailio.cfg")
-HARNESS = TOP / "target/bench/release/harness"
-ORIGINAL, OURS = MODULES = ("original", "sipbus")
 # Connections for publishing: the original has one for each of its publish workers.
 PUBLISHERS = {ORIGINAL: 2, OURS: 1}
-
-
-def harness(*arguments):
-    """Runs the load generator: the numbers it prints."""
-    command = [str(HARNESS), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        raise Failure(f"{' '.join(command[1:])}: {done.stderr.strip()}")
-    return [int(word) for word in done.stdout.split()]
-
-
-class Counter:
-    """The independent subscriber."""
-
-    def __init__(self, server, subject):
-        self.process = subprocess.Popen(
-            [str(HARNESS), "count", server, subject], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        if self.process.stdout.readline() != "ready\n":
-            raise Failure("The subscriber did not get to the NATS server.")
-
-    def take(self, wanted):
-        """Messages since the last time, and when the first and the last of them came, in nanoseconds."""
-        self.process.stdin.write(f"{wanted}\n")
-        self.process.stdin.flush()
-        return [int(word) for word in self.process.stdout.readline().split()]
-
-    def close(self):
-        self.process.kill()
-        self.process.communicate()
 
 
 class Stand:
@@ -63,11 +32,14 @@ class Stand:
             if self.module:
                 self.start_kamailio()
         except BaseException:
-            self.__exit__()
+            self.__exit__(sys.exc_info()[0])
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
+        if kind is Failure:
+            for program in self.programs:
+                print(f"{program.name}, the end of its log:\n{program.tail()}", file=sys.stderr)
         # Kamailio before the server, to which it may still have something to say.
         for program in reversed(self.programs):
             program.stop()
@@ -92,14 +64,12 @@ class Stand:
         server.wait_for("ready NATS server", lambda: "Server is ready" in server.log.read_text())
 
     def start_kamailio(self):
-        stock = stock_modules() + "/"
-        mpath = {ORIGINAL: stock, OURS: f"{our_modules()}/:{stock}"}[self.module]
         defines = {"NATS_URL": f'"nats://{self.server}"'}
         if self.consumers:
             defines[f"CONSUMERS_{self.consumers}"] = ""
         folder = self.folder / "kamailio"
         folder.mkdir()
-        self.kamailio = Kamailio(CONFIG, mpath, defines, folder)
+        self.kamailio = Kamailio(CONFIG, mpath(self.module), defines, folder)
         self.programs.append(self.kamailio)
         self.kamailio.wait_until_it_answers()
         self.kamailio.wait_for("connected module", self.is_connected)
@@ -107,7 +77,7 @@ class Stand:
         self.warm_up()
 
     def subscribe(self):
-        self.counter = Counter(self.server, "bench")
+        self.counter = Counter("count", self.server, "bench")
         return self.counter
 
     def is_connected(self):

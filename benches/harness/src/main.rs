@@ -11,11 +11,24 @@
 //!                                                     "consumed nanoseconds"
 //! harness latency  SERVER SUBJECT SIP RATE COUNT      sends SIP requests, and compares the time in
 //!                                                     each payload: "count p50 p99 max"
+//! harness evapi-count     ADDRESS CLIENTS             so many clients that read; for each line N
+//!                                                     of standard input waits for N frames each:
+//!                                                     "least total first last"
+//! harness evapi-stall     ADDRESS                     a client that never reads, until standard
+//!                                                     input is closed
+//! harness evapi-roundtrip ADDRESS SIP USER COUNT N    SIP requests, N at a time, and the client
+//!                                                     that answers what the script asks it:
+//!                                                     "answered failed nanoseconds p50 p99"
+//! harness evapi-send      ADDRESS CLIENTS COUNT SIZE UNIT
+//!                                                     clients that send; the script relays the
+//!                                                     number of each UNIT events it handled:
+//!                                                     "handled nanoseconds"
 //! ```
 
 mod connection;
 mod consume;
 mod count;
+mod evapi;
 mod latency;
 mod publish;
 
@@ -44,6 +57,18 @@ fn main() -> ExitCode {
         ["latency", server, subject, sip, rate, count] => {
             latency::run(server, subject, sip, number(rate), number(count))
         }
+        ["evapi-count", address, clients] => evapi::count::run(address, number(clients)),
+        ["evapi-stall", address] => evapi::stall(address),
+        ["evapi-roundtrip", address, sip, user, count, flying] => {
+            evapi::roundtrip::run(address, sip, user, number(count), number(flying))
+        }
+        ["evapi-send", address, clients, count, size, unit] => evapi::send::run(
+            address,
+            number(clients),
+            number(count),
+            number(size),
+            number(unit),
+        ),
         _ => Err(io::Error::other("usage: see the top of src/main.rs")),
     };
     match done {
