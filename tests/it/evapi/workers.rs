@@ -1,9 +1,9 @@
 //! Workers: they share the work, keep each client's order, and one that sleeps delays its client only.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::client::Client;
-use super::listener::{on, wait_counted};
+use super::listener::{on, tagged, wait_counted};
 use crate::require::needs;
 use crate::{port, turn};
 
@@ -44,6 +44,48 @@ fn each_clients_order_is_kept_with_several_workers() {
     wait_counted(&kamailio, "done", EACH * CLIENTS);
     assert_eq!(kamailio.counted("wrong"), 0);
     assert!(kamailio.counted("processes") > 1, "one worker did it all");
+    kamailio.stop();
+}
+
+#[test]
+fn what_one_clients_routes_relay_keeps_its_order() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    const EACH: usize = 2000;
+    const CLIENTS: usize = 8;
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 4)
+        .number("max_clients", 16)
+        .routes(
+            r#"event_route[evapi:message-received] {
+                   if ($evapi(msg) == "tag observer") { evapi_set_tag("observer"); exit; }
+                   while (!evapi_multicast("$evapi(conidx):$evapi(msg)", "observer")) { usleep("1000"); }
+               }"#,
+        )
+        .start();
+    let mut observer = tagged(&kamailio, port, "observer");
+    let clients: Vec<Client> = (0..CLIENTS)
+        .map(|_| Client::connect(&kamailio, port))
+        .collect();
+    std::thread::scope(|scope| {
+        for mut client in clients {
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    client.send(number.to_string());
+                }
+            });
+        }
+        // Whichever worker relayed it.
+        let mut next: HashMap<String, usize> = HashMap::new();
+        for _ in 0..EACH * CLIENTS {
+            let text = observer.text();
+            let (from, number) = text.split_once(':').unwrap();
+            let expected = next.entry(from.into()).or_default();
+            assert_eq!(number, expected.to_string(), "of client {from}");
+            *expected += 1;
+        }
+    });
     kamailio.stop();
 }
 
