@@ -48,10 +48,17 @@ thread_local! {
 #[derive(Default)]
 struct Done {
     generation: u64,
+    /// With a NUL behind it, as texts for the host have; empty for none.
     tag: Vec<u8>,
     /// The number of the order that gave it: events with a lower one have the tag before.
     tag_order: u64,
     closed: bool,
+}
+
+impl Done {
+    fn tag(&self) -> &[u8] {
+        self.tag.split_last().map_or(&[], |(_, tag)| tag)
+    }
 }
 
 /// Looks at what this process did with a client.
@@ -245,7 +252,7 @@ pub extern "C" fn evapi_set_tag(process: u32, tag: Slice) -> c_int {
         );
         let Some(number) = order else { return -1 };
         note(&event.connection, |done| {
-            done.tag = tag.to_vec();
+            done.tag = [tag, b"\0"].concat();
             done.tag_order = number;
         });
         1
@@ -259,7 +266,7 @@ pub(super) fn tagged_here(conidx: usize, generation: u64, tag: &[u8]) -> bool {
     };
     DONE.with_borrow(|all| {
         let done = all.get(&conidx);
-        done.is_some_and(|done| done.generation == generation && done.tag == tag)
+        done.is_some_and(|done| done.generation == generation && done.tag() == tag)
     })
 }
 
@@ -285,7 +292,7 @@ pub extern "C" fn evapi_tag(out: *mut Slice) -> c_int {
     field("evapi_tag", out, |event| {
         let slice = |tag: &[u8]| (!tag.is_empty()).then(|| Slice::of(tag));
         let given = done(&event.connection, |done| {
-            slice(&done.tag).filter(|_| done.tag_order > event.orders)
+            slice(done.tag()).filter(|_| done.tag_order > event.orders)
         });
         given.or_else(|| slice(event.tag))
     })

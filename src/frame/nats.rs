@@ -63,14 +63,15 @@ pub enum Event<'a> {
 }
 
 /// Bytes an event adds to its fields, at the most.
-pub const EVENT_OVERHEAD: usize = super::overhead(4);
+pub const EVENT_OVERHEAD: usize = super::overhead(5) + 1;
 
 const MESSAGE: u16 = 1;
 const CONNECTED: u16 = 2;
 const DISCONNECTED: u16 = 3;
 
 impl<'a> Event<'a> {
-    /// The header to write in front of the event's fields, in their order above.
+    /// The header to write in front of the event's fields, in their order above. Behind a message's
+    /// payload comes a NUL, for readers that want text to end with one.
     ///
     /// # Errors
     /// [`TooLong`].
@@ -81,7 +82,7 @@ impl<'a> Event<'a> {
                 reply,
                 headers,
                 payload,
-            } => Header::of(MESSAGE, &[*subject, *reply, *headers, *payload]),
+            } => Header::of(MESSAGE, &[*subject, *reply, *headers, *payload, b"\0"]),
             Event::Connected(server) => Header::of(CONNECTED, &[*server]),
             Event::Disconnected(server) => Header::of(DISCONNECTED, &[*server]),
         }
@@ -92,7 +93,7 @@ impl<'a> Event<'a> {
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
         let frame = Frame::parse(frame)?;
         match (frame.kind, frame.fields()) {
-            (MESSAGE, [subject, reply, headers, payload]) => Some(Self::Message {
+            (MESSAGE, [subject, reply, headers, payload, _]) => Some(Self::Message {
                 subject,
                 reply,
                 headers,

@@ -28,7 +28,7 @@ fn every_event_is_read_as_written() {
         payload: b"p",
     };
     let fields: [(Event<'_>, &[&[u8]]); 3] = [
-        (message, &[b"s", b"r", b"", b"p"]),
+        (message, &[b"s", b"r", b"", b"p", b"\0"]),
         (Event::Connected(b"h:1"), &[b"h:1"]),
         (Event::Disconnected(b""), &[b""]),
     ];

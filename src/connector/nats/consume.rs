@@ -174,7 +174,7 @@ async fn stage(inbound: &mut Inbound, message: &Message<'_>) {
             return;
         }
     };
-    let parts = [header.bytes(), subject, reply, headers, payload];
+    let parts = [header.bytes(), subject, reply, headers, payload, b"\0"];
     match inbound.stage(&parts).await {
         Ok(()) => inbound.count(arrived::RECEIVED, 1),
         Err(error) => {
