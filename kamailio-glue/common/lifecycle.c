@@ -81,6 +81,14 @@ void sipbus_shim_register(void)
 	sipbus_host_set(&host);
 }
 
+int sipbus_shim_callback(sipbus_shim *shim, void *value)
+{
+	shim->callback.s = value;
+	shim->callback.len = (int)strlen(value);
+	sipbus_setting_text(shim->name, "event_callback", value);
+	return 0;
+}
+
 /* mod_init */
 
 static uint32_t workers(const sipbus_shim *shim)

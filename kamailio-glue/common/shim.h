@@ -41,6 +41,17 @@ int sipbus_shim_init(const sipbus_shim *shim);
 /* The body of child_init. */
 int sipbus_shim_child(const sipbus_shim *shim, int rank);
 
+/* The body of the setter of event_callback. */
+int sipbus_shim_callback(sipbus_shim *shim, void *value);
+
+/* A text of Kamailio's as libsipbus takes it. */
+static inline sipbus_slice sipbus_slice_of(const str *text)
+{
+	if(text == NULL || text->s == NULL || text->len < 0)
+		return (sipbus_slice){NULL, 0};
+	return (sipbus_slice){text->s, (size_t)text->len};
+}
+
 /* event_route.c */
 
 /*

@@ -133,10 +133,7 @@ static sipbus_shim shim = {
 static int set_event_callback(modparam_t type, void *value)
 {
 	(void)type;
-	shim.callback.s = value;
-	shim.callback.len = (int)strlen(value);
-	sipbus_setting_text("evapi", "event_callback", value);
-	return 0;
+	return sipbus_shim_callback(&shim, value);
 }
 
 static int mod_init(void)
@@ -312,29 +309,22 @@ static int w_evapi_set_tag(sip_msg_t *msg, char *tag, char *unused)
 
 /* KEMI */
 
-static sipbus_slice slice(const str *text)
-{
-	return text == NULL || text->s == NULL || text->len < 0
-				   ? (sipbus_slice){NULL, 0}
-				   : (sipbus_slice){text->s, (size_t)text->len};
-}
-
 static int ki_relay(sip_msg_t *msg, str *data)
 {
 	(void)msg;
-	return relay(ALL, slice(data), slice(NULL));
+	return relay(ALL, sipbus_slice_of(data), sipbus_slice_of(NULL));
 }
 
 static int ki_relay_multicast(sip_msg_t *msg, str *data, str *tag)
 {
 	(void)msg;
-	return relay(TAGGED, slice(data), slice(tag));
+	return relay(TAGGED, sipbus_slice_of(data), sipbus_slice_of(tag));
 }
 
 static int ki_relay_unicast(sip_msg_t *msg, str *data, str *tag)
 {
 	(void)msg;
-	return relay(FIRST, slice(data), slice(tag));
+	return relay(FIRST, sipbus_slice_of(data), sipbus_slice_of(tag));
 }
 
 static int ki_async(receivers to, sip_msg_t *msg, str *data, str *tag)
@@ -344,7 +334,7 @@ static int ki_async(receivers to, sip_msg_t *msg, str *data, str *tag)
 
 	if(result <= 0)
 		return result;
-	result = async_relay(to, slice(data), slice(tag));
+	result = async_relay(to, sipbus_slice_of(data), sipbus_slice_of(tag));
 	if(result < 0)
 		evapi_suspend_cancel(&suspended);
 	return result;
@@ -374,7 +364,7 @@ static int ki_close(sip_msg_t *msg)
 static int ki_set_tag(sip_msg_t *msg, str *tag)
 {
 	(void)msg;
-	return evapi_set_tag((uint32_t)process_no, slice(tag));
+	return evapi_set_tag((uint32_t)process_no, sipbus_slice_of(tag));
 }
 
 /* clang-format off */

@@ -104,10 +104,7 @@ static sipbus_shim shim = {
 static int set_event_callback(modparam_t type, void *value)
 {
 	(void)type;
-	shim.callback.s = value;
-	shim.callback.len = (int)strlen(value);
-	sipbus_setting_text("nats", "event_callback", value);
-	return 0;
+	return sipbus_shim_callback(&shim, value);
 }
 
 static int mod_init(void)
@@ -169,28 +166,21 @@ static int w_nats_publish3(
 
 /* KEMI */
 
-static sipbus_slice slice(const str *text)
-{
-	return text == NULL || text->s == NULL || text->len < 0
-				   ? (sipbus_slice){NULL, 0}
-				   : (sipbus_slice){text->s, (size_t)text->len};
-}
-
 static int ki_nats_publish_request(
 		sip_msg_t *msg, str *subject, str *payload, str *reply)
 {
 	(void)msg;
 	if(reply == NULL || reply->len <= 0)
 		return invalid("publish_request: the reply subject is empty");
-	return nats_publish(
-			(uint32_t)process_no, slice(subject), slice(payload), slice(reply));
+	return nats_publish((uint32_t)process_no, sipbus_slice_of(subject),
+			sipbus_slice_of(payload), sipbus_slice_of(reply));
 }
 
 static int ki_nats_publish(sip_msg_t *msg, str *subject, str *payload)
 {
 	(void)msg;
-	return nats_publish(
-			(uint32_t)process_no, slice(subject), slice(payload), slice(NULL));
+	return nats_publish((uint32_t)process_no, sipbus_slice_of(subject),
+			sipbus_slice_of(payload), sipbus_slice_of(NULL));
 }
 
 /* clang-format off */
@@ -245,7 +235,8 @@ static int pv_reply(sip_msg_t *msg, pv_param_t *param, pv_value_t *value)
 static int pv_header(sip_msg_t *msg, pv_param_t *param, pv_value_t *value)
 {
 	sipbus_slice bytes = {NULL, 0};
-	int found = nats_header(slice(&param->pvn.u.isname.name.s), &bytes);
+	int found =
+			nats_header(sipbus_slice_of(&param->pvn.u.isname.name.s), &bytes);
 
 	return sipbus_variable(msg, param, value, found, bytes);
 }

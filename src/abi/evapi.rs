@@ -3,13 +3,13 @@
 use super::evapi_client::anyone;
 use super::guard::guard;
 use super::instance::{self, Module};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Slot};
 use super::slice::{Slice, text};
 use crate::evapi::settings::Settings;
 use crate::evapi::{TAG_BYTES_MAX, counter, listen};
 use crate::frame::evapi::{Order, To};
 use crate::host::{Level, event_route, log};
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::ffi::{CString, c_char, c_int};
 
 /// The module's name.
@@ -22,7 +22,7 @@ thread_local! {
     static SETTINGS: OnceCell<&'static Settings> = const { OnceCell::new() };
     /// The process that opened the listening sockets.
     static OWNER: Cell<Option<u32>> = const { Cell::new(None) };
-    static OUTBOX: RefCell<Option<Outbox>> = const { RefCell::new(None) };
+    static OUTBOX: Slot = const { Slot::new(NAME) };
 }
 
 /// Checks all modparams of the module and opens the listening sockets. `events` is not 0 if someone
@@ -210,23 +210,5 @@ pub(super) fn check_tag(tag: &[u8]) -> Result<(), &'static str> {
 
 /// Calls `body` with the calling process's lane.
 pub(super) fn with_outbox(process: u32, body: impl FnOnce(&mut Outbox) -> c_int) -> c_int {
-    OUTBOX.with_borrow_mut(|slot| {
-        let process = process as usize;
-        if slot
-            .as_ref()
-            .is_none_or(|outbox| outbox.process() != process)
-        {
-            *slot = Outbox::attach(NAME, process);
-        }
-        match slot {
-            Some(outbox) => body(outbox),
-            None => {
-                log(
-                    Level::Error,
-                    "evapi: nothing can be relayed before the processes start",
-                );
-                -1
-            }
-        }
-    })
+    OUTBOX.with(|slot| slot.with(process, body))
 }

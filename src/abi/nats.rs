@@ -2,13 +2,13 @@
 
 use super::guard::guard;
 use super::instance::{self, Module};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Slot};
 use super::slice::Slice;
 use crate::frame::nats::Publish;
 use crate::host::{Level, event_routes, log};
 use crate::nats::settings::Settings;
 use crate::nats::{counter, route, subject};
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::ffi::{CString, c_char, c_int};
 
 /// The module's name.
@@ -16,7 +16,7 @@ pub(super) const NAME: &str = "nats";
 
 thread_local! {
     static SETTINGS: OnceCell<&'static Settings> = const { OnceCell::new() };
-    static OUTBOX: RefCell<Option<Outbox>> = const { RefCell::new(None) };
+    static OUTBOX: Slot = const { Slot::new(NAME) };
 }
 
 /// The settings, once they were checked.
@@ -185,23 +185,5 @@ fn shown(subject: &[u8]) -> String {
 }
 
 fn with_outbox(process: u32, body: impl FnOnce(&mut Outbox) -> c_int) -> c_int {
-    OUTBOX.with_borrow_mut(|slot| {
-        let process = process as usize;
-        if slot
-            .as_ref()
-            .is_none_or(|outbox| outbox.process() != process)
-        {
-            *slot = Outbox::attach(NAME, process);
-        }
-        match slot {
-            Some(outbox) => body(outbox),
-            None => {
-                log(
-                    Level::Error,
-                    "nats: publishing is not possible before the processes start",
-                );
-                -1
-            }
-        }
-    })
+    OUTBOX.with(|slot| slot.with(process, body))
 }

@@ -6,6 +6,8 @@ use crate::host::{Level, log};
 use crate::module::submitted;
 use crate::shm::lane::{Lane, Refusal};
 use crate::shm::layout::Module;
+use std::cell::RefCell;
+use std::ffi::c_int;
 use std::time::Duration;
 
 /// See the module.
@@ -20,9 +22,43 @@ pub(super) struct Outbox {
     refused: u64,
 }
 
+/// A module's place for the outbox of the calling process, attached at the first call.
+#[derive(Debug)]
+pub(super) struct Slot {
+    name: &'static str,
+    outbox: RefCell<Option<Outbox>>,
+}
+
+impl Slot {
+    /// For module `name`.
+    pub(super) const fn new(name: &'static str) -> Self {
+        let outbox = RefCell::new(None);
+        Self { name, outbox }
+    }
+
+    /// Calls `body` with the outbox of `process`, the calling one; -1 before sipbus_create.
+    pub(super) fn with(&self, process: u32, body: impl FnOnce(&mut Outbox) -> c_int) -> c_int {
+        let process = process as usize;
+        let mut slot = self.outbox.borrow_mut();
+        // A fork inherits its parent's, and must attach its own.
+        if slot.as_ref().is_none_or(|outbox| outbox.process != process) {
+            *slot = Outbox::attach(self.name, process);
+        }
+        match slot.as_mut() {
+            Some(outbox) => body(outbox),
+            None => {
+                let name = self.name;
+                let text = format!("{name}: nothing can be sent before the processes start");
+                log(Level::Error, &text);
+                -1
+            }
+        }
+    }
+}
+
 impl Outbox {
     /// Attaches the calling process to its lane of module `name`. None before sipbus_create.
-    pub(super) fn attach(name: &'static str, process: usize) -> Option<Self> {
+    fn attach(name: &'static str, process: usize) -> Option<Self> {
         let instance = instance::get()?;
         let index = instance.index(name)?;
         let common = &instance.modules.get(index)?.common;
@@ -39,11 +75,6 @@ impl Outbox {
             message_bytes_max,
             refused: 0,
         })
-    }
-
-    /// The Kamailio process it belongs to. A fork inherits its parent's and must attach its own.
-    pub(super) fn process(&self) -> usize {
-        self.process
     }
 
     /// Counts a call.

@@ -10,4 +10,4 @@ mod tests;
 
 pub use common::{COMMON, Common};
 pub use given::{Given, Value};
-pub use setting::{Kind, Setting, Values, check};
+pub use setting::{ANY, FLAG, Kind, Setting, TEXT, Values, check, row};

@@ -34,6 +34,36 @@ pub struct Setting {
     pub doc: &'static str,
 }
 
+/// [`Kind::Text`].
+pub const TEXT: Kind = Kind::Text;
+
+/// A number that is 0 or 1.
+pub const FLAG: Kind = Kind::Number { min: 0, max: 1 };
+
+/// Any number.
+pub const ANY: Kind = Kind::Number {
+    min: i64::MIN,
+    max: i64::MAX,
+};
+
+/// A row of the table.
+#[must_use]
+pub const fn row(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    unit: &'static str,
+    doc: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        kind,
+        default,
+        unit,
+        doc,
+    }
+}
+
 /// The settings of one module, checked for name, kind and range.
 #[derive(Debug, Default)]
 pub struct Values {

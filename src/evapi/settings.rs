@@ -1,36 +1,14 @@
 //! The settings of the evapi module.
 
 use super::address::{self, Address};
-use crate::config::{COMMON, Common, Given, Kind, Setting, Values, check};
+use crate::config::{ANY, COMMON, Common, FLAG, Given, Kind, Setting, TEXT, Values, check, row};
 use serde::{Deserialize, Serialize};
 
-const TEXT: Kind = Kind::Text;
-const FLAG: Kind = Kind::Number { min: 0, max: 1 };
-const ANY: Kind = Kind::Number {
-    min: i64::MIN,
-    max: i64::MAX,
-};
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8448";
 const DEFAULT_MODE: &str = "0660";
 
 /// Bytes kept in an inbox for what an event adds to its message: address, tag, numbers.
 const ENVELOPE_BYTES: usize = 1024;
-
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    unit: &'static str,
-    doc: &'static str,
-) -> Setting {
-    Setting {
-        name,
-        kind,
-        default,
-        unit,
-        doc,
-    }
-}
 
 /// The module's own rows; [`COMMON`] are the others.
 #[rustfmt::skip]

@@ -3,28 +3,10 @@
 use super::credentials::Credentials;
 use super::subject;
 use super::url::{self, Server};
-use crate::config::{COMMON, Common, Given, Kind, Setting, check};
+use crate::config::{COMMON, Common, FLAG, Given, Kind, Setting, TEXT, check, row};
 use serde::{Deserialize, Serialize};
 
-const TEXT: Kind = Kind::Text;
-const FLAG: Kind = Kind::Number { min: 0, max: 1 };
 const DEFAULT_URL: &str = "nats://localhost:4222";
-
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    unit: &'static str,
-    doc: &'static str,
-) -> Setting {
-    Setting {
-        name,
-        kind,
-        default,
-        unit,
-        doc,
-    }
-}
 
 /// The module's own rows; [`COMMON`] are the others.
 #[rustfmt::skip]
