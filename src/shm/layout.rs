@@ -50,8 +50,12 @@ pub struct Head {
     pub engine: Engine,
 }
 
-/// "sipbus" and the layout's version.
-pub const MAGIC: u64 = u64::from_be_bytes(*b"sipbus\x00\x01");
+/// "sipbus", plus what the layout's sizes make of it: library and engine of two builds that differ in
+/// the layout refuse each other. The last byte is for changes that leave the sizes alone.
+pub const MAGIC: u64 = u64::from_be_bytes(*b"sipbus\x00\x01")
+    + ((size_of::<Module>() + size_of::<LaneHeader>() + size_of::<InboxHeader>()) as u64)
+        * 0x0001_0001
+    + (size_of::<Row>() as u64) * 0x0100;
 
 /// Facts about the engine. Written by the supervisor.
 #[repr(C)]
