@@ -92,7 +92,7 @@ test-integration: all
 		examples/$$example/run </dev/null || exit 1; \
 	done
 
-bench: all
+bench: deps all
 	@exec benches/run
 
 install:
