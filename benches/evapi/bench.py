@@ -109,6 +109,7 @@ class Bench:
             to = f"{clients} client{'s' if clients > 1 else ''}"
             flat = f"flat out, {self.count(FLAT_OUT[clients]):,} in a loop"
             self.add(f"evapi_relay() in a burst of {BURST}, {to}", "us a call", "less", found["burst"], cheaper, words)
+            self.add("the same, the fastest tenth of the bursts", "us a call", "less", found["fast"], cheaper, words)
             self.add(f"evapi_relay() {flat}, {to}", "us a call", "less", found["flat"])
             each = " each of" if clients > 1 else ""
             self.add(f"delivered to{each} {to}", "frames/s", "more", found["rate"], more)
@@ -131,6 +132,7 @@ class Bench:
         least, total, first, last = receivers.take(count - without)
         return {
             "burst": (median(took) - median(empty)) / BURST,
+            "fast": (sorted(took)[bursts // 10] - sorted(empty)[bursts // 10]) / BURST,
             "flat": (micros - idle) / count,
             "rate": least * 1e9 / max(1, last - first),
             "refused": refused + without,

@@ -24,10 +24,13 @@ pub fn run(
     unit: usize,
 ) -> io::Result<()> {
     let mut connected = Client::several(address, clients)?;
-    let one = frame(&"x".repeat(size));
+    // Of all sizes from 1 on, `size` in the middle: so that reads end anywhere in a frame.
+    let frames: Vec<String> = (0..CHUNK)
+        .map(|number| frame(&"x".repeat(1 + number % (2 * size - 1))))
+        .collect();
     for client in &connected {
-        let (writer, one) = (client.writer()?, one.clone());
-        thread::spawn(move || write(writer, &one, count / clients));
+        let (writer, frames) = (client.writer()?, frames.clone());
+        thread::spawn(move || write(writer, &frames, count / clients));
     }
     let begin = Instant::now();
     let reader = &mut connected[0];
@@ -42,21 +45,20 @@ pub fn run(
     }
     let took = (last - begin).as_nanos();
     if handled < count && unit > 1 {
-        handled += remainder(reader, &one, unit)?;
+        handled += remainder(reader, &frames[0], unit)?;
     }
     println!("{handled} {took}");
     // Whatever the writers still wait for.
     std::process::exit(0)
 }
 
-fn write(mut writer: TcpStream, one: &str, mut left: usize) -> io::Result<()> {
-    let chunk = one.repeat(CHUNK);
-    while left > 0 {
-        let now = left.min(CHUNK);
-        writer.write_all(&chunk.as_bytes()[..now * one.len()])?;
-        left -= now;
+fn write(mut writer: TcpStream, frames: &[String], mut left: usize) -> io::Result<()> {
+    let chunk = frames.concat();
+    while left >= frames.len() {
+        writer.write_all(chunk.as_bytes())?;
+        left -= frames.len();
     }
-    Ok(())
+    writer.write_all(frames[..left].concat().as_bytes())
 }
 
 fn reports(client: &mut Client, handled: &mut usize) -> io::Result<()> {
