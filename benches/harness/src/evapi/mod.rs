@@ -109,12 +109,3 @@ fn parse(bytes: &[u8]) -> io::Result<Option<(&[u8], usize)>> {
 fn frame(data: &str) -> String {
     format!("{}:{data},", data.len())
 }
-
-/// Whether nothing came for as long as the socket's timeout.
-fn timed_out(result: &io::Result<()>) -> bool {
-    let kind = result.as_ref().err().map(io::Error::kind);
-    matches!(
-        kind,
-        Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-    )
-}

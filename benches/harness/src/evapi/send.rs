@@ -1,9 +1,9 @@
 //! Clients that send, as fast as Kamailio reads. Each `unit` events the script relays their number.
 
-use super::{Client, frame, timed_out};
-use crate::now;
+use super::{Client, frame};
 use std::io::{self, Write};
 use std::net::TcpStream;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,19 +33,23 @@ pub fn run(
         thread::spawn(move || write(writer, &frames, count / clients));
     }
     let begin = Instant::now();
-    let reader = &mut connected[0];
+    let mut first = connected[0].writer()?;
+    let (reports, reported) = mpsc::channel();
+    for client in connected.drain(..) {
+        let reports = reports.clone();
+        thread::spawn(move || read(client, &reports));
+    }
     let (mut handled, mut last) = (0, begin);
-    reader.stream.set_read_timeout(Some(SILENCE))?;
     while handled < count {
-        let received = reports(reader, &mut handled);
-        if timed_out(&received) || received.is_err() {
+        let Ok(more) = reported.recv_timeout(SILENCE) else {
             break;
-        }
+        };
+        handled += more;
         last = Instant::now();
     }
     let took = (last - begin).as_nanos();
     if handled < count && unit > 1 {
-        handled += remainder(reader, &frames[0], unit)?;
+        handled += remainder(&mut first, &reported, &frames[0], unit)?;
     }
     println!("{handled} {took}");
     // Whatever the writers still wait for.
@@ -61,27 +65,32 @@ fn write(mut writer: TcpStream, frames: &[String], mut left: usize) -> io::Resul
     writer.write_all(frames[..left].concat().as_bytes())
 }
 
-fn reports(client: &mut Client, handled: &mut usize) -> io::Result<()> {
-    client.receive(|data| {
-        let text = std::str::from_utf8(data).unwrap_or_default();
-        *handled += text.parse::<usize>().unwrap_or(0);
-    })
+/// The script sends each report to one client only.
+fn read(mut client: Client, reports: &Sender<usize>) -> io::Result<()> {
+    loop {
+        let mut more = 0;
+        client.receive(|data| {
+            let text = std::str::from_utf8(data).unwrap_or_default();
+            more += text.parse::<usize>().unwrap_or(0);
+        })?;
+        if more > 0 && reports.send(more).is_err() {
+            return Ok(());
+        }
+    }
 }
 
-/// What was handled since the last report, for one process that counts: found by sending single frames until the unit
-/// is full.
-fn remainder(client: &mut Client, one: &str, unit: usize) -> io::Result<usize> {
-    client.stream.set_read_timeout(Some(PAD))?;
-    let begin = now();
+/// What was handled since the last report, for one process that counts: found by sending single
+/// frames until the unit is full.
+fn remainder(
+    client: &mut TcpStream,
+    reported: &Receiver<usize>,
+    one: &str,
+    unit: usize,
+) -> io::Result<usize> {
     for pads in 1..=unit {
-        client.stream.write_all(one.as_bytes())?;
-        let mut more = 0;
-        let received = reports(client, &mut more);
-        if more > 0 {
+        client.write_all(one.as_bytes())?;
+        if reported.recv_timeout(PAD).is_ok() {
             return Ok(unit - pads);
-        }
-        if received.is_err() && !timed_out(&received) || now() - begin > 20_000_000_000 {
-            break;
         }
     }
     Ok(0)
