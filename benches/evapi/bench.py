@@ -1,5 +1,6 @@
 """evapi.so, side by side with the distribution's."""
 
+import time
 from collections import defaultdict
 from statistics import median
 
@@ -127,14 +128,15 @@ class Bench:
             lost += clients * (BURST - without) - receivers.take(BURST - without)[1]
         count = self.count(FLAT_OUT[clients])
         idle = sip.ask("empty", count)[0]
+        begin = time.time_ns()
         sip.send("relay", count)
         micros, without = sip.receive(30)
-        least, total, first, last = receivers.take(count - without)
+        least, total, _, last = receivers.take(count - without)
         return {
             "burst": (median(took) - median(empty)) / BURST,
             "fast": (sorted(took)[bursts // 10] - sorted(empty)[bursts // 10]) / BURST,
             "flat": (micros - idle) / count,
-            "rate": least * 1e9 / max(1, last - first),
+            "rate": least * 1e9 / max(1, last - begin),
             "refused": refused + without,
             "lost": lost + clients * (count - without) - total,
             "of": clients * (bursts * BURST + count),
