@@ -118,25 +118,23 @@ class Bench:
 
     def relay_once(self, stand, clients):
         sip, receivers = stand.kamailio.sip, stand.receivers(clients)
-        took, empty, refused, lost, bursts = [], [], 0, 0, self.count(BURSTS)
+        took, refused, lost, bursts = [], 0, 0, self.count(BURSTS)
         for _ in range(bursts):
-            empty.append(sip.ask("empty", BURST)[0])
-            micros, without = sip.ask("relay", BURST)
-            took.append(micros)
+            micros, without, idle = sip.ask("relay", BURST)
+            took.append(micros - idle)
             refused += without
             # Nothing of this burst is on its way any more when the next one begins.
             lost += clients * (BURST - without) - receivers.take(BURST - without)[1]
         count = self.count(FLAT_OUT[clients])
-        idle = sip.ask("empty", count)[0]
         begin = time.time_ns()
         sip.send("relay", count)
-        micros, without = sip.receive(30)
+        micros, without, idle = sip.receive(30)
         least, total, _, last = receivers.take(count - without)
         return {
-            "burst": (median(took) - median(empty)) / BURST,
-            "fast": (sorted(took)[bursts // 10] - sorted(empty)[bursts // 10]) / BURST,
+            "burst": median(took) / BURST,
+            "fast": sorted(took)[bursts // 10] / BURST,
             "flat": (micros - idle) / count,
-            "rate": least * 1e9 / max(1, last - begin),
+            "rate": least * 1e9 / max(1, last - begin - 1000 * idle),
             "refused": refused + without,
             "lost": lost + clients * (count - without) - total,
             "of": clients * (bursts * BURST + count),
