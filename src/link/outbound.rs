@@ -4,10 +4,17 @@ use crate::module::taken;
 use crate::shm::doorbell::Doorbell;
 use crate::shm::lane::LaneEnd;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Frames taken from one lane before it is the next one's turn.
 const TURN_FRAMES: usize = 64;
+
+/// How long the lanes are looked at again before sleep, after a time when that was in vain and after
+/// one when it was not. Waking a sleeper costs the producer a system call, so within a burst it pays
+/// to stay up; a lone message costs the short look only.
+const LOOK: Duration = Duration::from_micros(2);
+const LOOK_LONG: Duration = Duration::from_micros(50);
 
 /// All lanes of a module.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub struct Outbound {
     notify: Rc<Notify>,
     /// Whose turn it is.
     turn: usize,
+    /// How long to look again; none where a single processor would keep the producer waiting.
+    look: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -79,11 +88,13 @@ impl Outbound {
             })
             .collect();
         bell.awake();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             lanes,
             bell,
             notify,
             turn: 0,
+            look: (processors > 1).then_some(LOOK),
         }
     }
 
@@ -157,12 +168,32 @@ impl Outbound {
     /// Waits until there is something to take. May be dropped and called again at any time.
     pub async fn ready(&mut self) {
         while self.is_empty() {
+            if self.look_again().await {
+                return;
+            }
             // Only the latest announcement counts; rings are told by the eventfd.
             _ = self.bell.asleep();
             if self.is_empty() {
                 self.notify.notified().await;
             }
             self.bell.awake();
+        }
+    }
+
+    /// True if there is something to take, after a short look in which other tasks have their turns.
+    async fn look_again(&mut self) -> bool {
+        let Some(look) = self.look else { return false };
+        let end = Instant::now() + look;
+        loop {
+            tokio::task::yield_now().await;
+            if !self.is_empty() {
+                self.look = Some(LOOK_LONG);
+                return true;
+            }
+            if Instant::now() >= end {
+                self.look = Some(LOOK);
+                return false;
+            }
         }
     }
 
