@@ -159,12 +159,6 @@ impl Outbound {
             .all(|lane| lane.broken || lane.end.is_empty())
     }
 
-    /// True if frames wait for their release.
-    #[must_use]
-    pub fn has_unreleased(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.end.has_unreleased())
-    }
-
     /// Waits until there is something to take. May be dropped and called again at any time.
     pub async fn ready(&mut self) {
         while self.is_empty() {

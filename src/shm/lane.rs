@@ -139,12 +139,6 @@ impl Lane {
     pub fn count(&self, slot: usize, n: u64) {
         add(&self.header.submitted, slot, n);
     }
-
-    /// The largest frame the lane can take, in bytes.
-    #[must_use]
-    pub fn frame_bytes_max(&self) -> usize {
-        self.producer.ring().frame_bytes_max()
-    }
 }
 
 /// The consuming end, owned by the engine.
@@ -189,12 +183,6 @@ impl LaneEnd {
         self.consumer.release(position);
         // Closed is a word for the data bell only.
         _ = self.header.room.ring(futex_wake);
-    }
-
-    /// True if frames were taken and not released.
-    #[must_use]
-    pub fn has_unreleased(&self) -> bool {
-        self.consumer.has_unreleased()
     }
 
     /// Goes back to the oldest frame that was not released.

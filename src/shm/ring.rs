@@ -307,12 +307,6 @@ impl Consumer {
         self.ring.head.0.store(position, Ordering::Release);
     }
 
-    /// True if frames were taken and not released.
-    #[must_use]
-    pub fn has_unreleased(&self) -> bool {
-        self.ring.released() != self.cursor
-    }
-
     /// Goes back to the oldest frame that was not released: it and all after it are taken again.
     pub fn rewind(&mut self) {
         self.cursor = self.ring.released();
