@@ -13,6 +13,10 @@ pub struct Inbound {
     worker: usize,
     /// The lanes of all processes.
     lanes: Rc<[Ring]>,
+    /// Everything before this place was handled, and what was submitted meanwhile was released.
+    settled: u64,
+    /// The place that will be settled next, and the place in the worker's lane that must be released first.
+    settling: Option<(u64, u64)>,
 }
 
 /// The event is larger than the inbox.
@@ -29,6 +33,8 @@ impl Inbound {
             room,
             worker,
             lanes,
+            settled: 0,
+            settling: None,
         }
     }
 
@@ -44,16 +50,38 @@ impl Inbound {
         self.end.position()
     }
 
-    /// True if the worker has handled everything before `position`, and what its process submitted
-    /// was released: nothing that another worker submits later can overtake it.
+    /// True if the worker has handled everything before `position`, and what its process submitted until
+    /// then was released: nothing that another worker submits later can overtake it.
     #[must_use]
-    pub fn is_handled(&self, position: u64) -> bool {
-        self.end.released() >= position
-            && self
-                .end
-                .process()
-                .and_then(|process| self.lanes.get(process))
-                .is_some_and(|lane| lane.used() == 0)
+    pub fn is_settled(&mut self, position: u64) -> bool {
+        let process = self.end.process();
+        let Some(lane) = process.and_then(|process| self.lanes.get(process)) else {
+            return false;
+        };
+        // A busy worker's lane may never be found empty: it is enough that it came so far.
+        while self.settled < position {
+            let (handled, submitted) = match self.settling {
+                Some(next) => next,
+                None => {
+                    let handled = self.end.released();
+                    if handled == self.settled {
+                        return false;
+                    }
+                    *self.settling.insert((handled, lane.written()))
+                }
+            };
+            if lane.released() < submitted {
+                return false;
+            }
+            (self.settled, self.settling) = (handled, None);
+        }
+        true
+    }
+
+    /// True if the worker has still to handle something before `position`.
+    #[must_use]
+    pub fn has_waiting(&self, position: u64) -> bool {
+        self.end.released() < position
     }
 
     /// Bytes of events that wait or are being handled.

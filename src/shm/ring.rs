@@ -99,6 +99,12 @@ impl Ring {
         self.head.0.load(Ordering::Relaxed)
     }
 
+    /// How far the producer has shown frames.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.tail.0.load(Ordering::Relaxed)
+    }
+
     /// The largest frame that can ever fit, in bytes.
     #[must_use]
     pub fn frame_bytes_max(&self) -> usize {

@@ -294,27 +294,41 @@ impl Presence {
     }
 
     /// The inbox for a client's next event: its worker's while that has others of it, which keeps
-    /// them in order, else the worker's with the least to do.
+    /// them in order, else that of a worker with nothing to do, else of the one that fewest clients wait
+    /// for: a client may have sent only the first of many messages, so their bytes say little.
     fn inbox(&self, client: &Client) -> Option<&Mutex<Inbound>> {
         if self.inboxes.len() == 1 {
             return self.inboxes.first();
         }
         if let Some((worker, position)) = client.seat.get()
-            && !self.is_handled(worker, position)
+            && !self.is_settled(worker, position)
         {
             return self.inboxes.get(worker);
         }
-        let load = |inbox: &&Mutex<Inbound>| match inbox.try_lock() {
-            Ok(inbound) => inbound.waiting_bytes(),
+        let work = |inbox: &&Mutex<Inbound>| match inbox.try_lock() {
+            Ok(inbound) => match inbound.waiting_bytes() {
+                0 => (0, 0),
+                bytes => (self.waiting_clients(&inbound), bytes),
+            },
             // Somebody waits for room in it.
-            Err(_) => u64::MAX,
+            Err(_) => (usize::MAX, u64::MAX),
         };
-        self.inboxes.iter().min_by_key(load)
+        self.inboxes.iter().min_by_key(work)
     }
 
-    fn is_handled(&self, worker: usize, position: u64) -> bool {
+    /// The number of clients with events that wait for a worker.
+    fn waiting_clients(&self, inbound: &Inbound) -> usize {
+        let clients = self.clients.borrow();
+        let waits = |client: &&Rc<Client>| {
+            let seat = client.seat.get();
+            seat.is_some_and(|(worker, at)| worker == inbound.worker() && inbound.has_waiting(at))
+        };
+        clients.iter().flatten().filter(waits).count()
+    }
+
+    fn is_settled(&self, worker: usize, position: u64) -> bool {
         let inbound = self.inboxes.get(worker).and_then(|i| i.try_lock().ok());
-        inbound.is_some_and(|inbound| inbound.is_handled(position))
+        inbound.is_some_and(|mut inbound| inbound.is_settled(position))
     }
 
     /// Puts an event behind the others of that worker.

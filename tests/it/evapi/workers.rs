@@ -48,6 +48,40 @@ fn each_clients_order_is_kept_with_several_workers() {
 }
 
 #[test]
+fn clients_that_begin_at_once_are_spread_evenly() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    const EACH: u64 = 300;
+    const CLIENTS: u64 = 8;
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 4)
+        .number("max_clients", 16)
+        // Each handles what two of them send; a third one is too many.
+        .routes(&format!(
+            r#"event_route[evapi:message-received] {{
+                   usleep("500");
+                   $var(own) = $shtinc(count=>process$pp);
+                   if ($var(own) == {}) {{ $var(count) = $shtinc(count=>overloaded); }}
+                   $var(count) = $shtinc(count=>done);
+               }}"#,
+            3 * EACH
+        ))
+        .start();
+    let mut clients: Vec<Client> = (0..CLIENTS)
+        .map(|_| Client::connect(&kamailio, port))
+        .collect();
+    std::thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(move || (0..EACH).for_each(|_| client.send("x")));
+        }
+    });
+    wait_counted(&kamailio, "done", EACH * CLIENTS);
+    assert_eq!(kamailio.counted("overloaded"), 0);
+    kamailio.stop();
+}
+
+#[test]
 fn what_one_clients_routes_relay_keeps_its_order() {
     needs!("kamailio", "evapi");
     let _turn = turn::light();
