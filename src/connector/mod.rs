@@ -18,6 +18,8 @@ use std::pin::Pin;
 pub struct Connector {
     /// The module's name.
     pub name: &'static str,
+    /// Its thread takes the processor from nobody: a Kamailio process that rings for it goes on first.
+    pub gives_way: bool,
     /// Runs it until it has drained. Errors are for settings that cannot be read; a lost peer is
     /// none.
     pub run: Run,

@@ -4,6 +4,7 @@
 use crate::connector::Connector;
 use crate::link::Link;
 use crate::shm::region::Region;
+use crate::shm::schedule::give_way;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,6 +34,11 @@ pub(super) fn start(
     std::thread::Builder::new()
         .name(connector.name.to_owned())
         .spawn(move || {
+            if connector.gives_way
+                && let Err(error) = give_way()
+            {
+                log::warn!("{}: its bursts take longer: {error}", connector.name);
+            }
             loop {
                 match catch_unwind(AssertUnwindSafe(|| run(connector, &seat))) {
                     Ok(Ok(())) => break,

@@ -26,5 +26,7 @@ pub mod layout;
 mod map;
 #[cfg(not(sipbus_loom))]
 pub mod region;
+#[cfg(all(feature = "engine", not(sipbus_loom)))]
+pub mod schedule;
 #[cfg(not(sipbus_loom))]
 pub mod text;

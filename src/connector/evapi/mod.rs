@@ -23,6 +23,8 @@ use std::rc::Rc;
 /// The table's line.
 pub const CONNECTOR: Connector = Connector {
     name: "evapi",
+    // A burst of relayed messages is over before the first is on its way.
+    gives_way: true,
     run: |link, settings| Box::pin(run(link, settings)),
 };
 

@@ -23,6 +23,8 @@ use std::rc::Rc;
 /// The table's line.
 pub const CONNECTOR: Connector = Connector {
     name: "nats",
+    // A message shall be on its way at once.
+    gives_way: false,
     run: |link, settings| Box::pin(run(link, settings)),
 };
 
