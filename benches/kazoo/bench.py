@@ -1,0 +1,223 @@
+"""kazoo.so, side by side with the distribution's."""
+
+from statistics import median
+
+from common.harness import MODULES, OURS, harness
+from common.process import Failure, cpu_ns
+from common.table import Table
+from kazoo.stand import Stand
+
+SIZE = 256
+BURST, BURSTS = 1_000, 20
+FLAT_OUT = 60_000
+RATE = 1_000
+QUERIES = 4_000
+# The bare client's queries in turn with Kamailio's.
+TURNS = 5
+# Requests, at so many at a time.
+ASYNC = {1: 4_000, 32: 20_000}
+# The load generator writes 256 at a time.
+CONSUMED_UNIT = 25_600
+CONSUMED = 10 * CONSUMED_UNIT
+WINDOW = 25_600
+# What each worker may not have told of yet.
+UNTOLD = 100
+
+
+class Bench:
+    def __init__(self, rounds, scale, say):
+        self.rounds = rounds
+        self.scale = scale
+        self.say = say
+        self.table = Table(*MODULES)
+        self.faults = []
+
+    def count(self, whole, unit=1):
+        return max(1, round(whole * self.scale / unit)) * unit
+
+    def measure(self, part, once, *defines, modules=MODULES, workers=1):
+        """Runs once(stand) for each module in turn, in every round: name of the figure -> module -> values."""
+        found = {}
+        for turn in range(self.rounds):
+            for module in modules:
+                with Stand(module, *defines, workers=workers) as stand:
+                    figures = once(stand)
+                    if module == OURS:
+                        self.check_counters(part, stand)
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                self.say(f"{part}, round {turn + 1}, {module}: {shown}")
+                for name, value in figures.items():
+                    found.setdefault(name, {}).setdefault(module, []).append(value)
+        return found
+
+    def check_counters(self, part, stand):
+        """What our own counters say of the same."""
+        stats = stand.kamailio.rpc("kazoo.stats")
+        stand.kamailio.settled("confirmed", stats["accepted"], method="kazoo.stats")
+        for name in ("rejected", "returned", "received_oversized", "received_unreadable", "unrouted", "server_errors"):
+            if stats[name]:
+                self.faults.append(f"{part}: {stats[name]} {name}")
+
+    def account(self, what, found):
+        """A row for what is missing, over all rounds; ours must not lose anything."""
+        cells = []
+        for name in MODULES:
+            refused, lost = (sum(found[kind][name]) for kind in ("refused", "lost"))
+            cells.append(f"{refused:,} / {lost:,}")
+            if name == OURS and lost:
+                self.faults.append(f"{what}: {lost} lost")
+        self.table.row(f"{what}: refused / lost", "messages", *cells, wanted="0 / 0")
+
+    # The parts, each a name on the command line.
+
+    def burst(self):
+        found = self.measure("burst", self.burst_once)
+        self.table.add(f"kazoo_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 30)
+        self.account(f"{self.count(BURSTS)} bursts", found)
+
+    def burst_once(self, stand):
+        sip, took, empty, refused, lost = stand.kamailio.sip, [], [], 0, 0
+        for _ in range(self.count(BURSTS)):
+            empty.append(sip.ask("empty", BURST)[0])
+            micros, without = sip.ask("publish", BURST)
+            took.append(micros)
+            refused += without
+            # Nothing of this burst is on its way any more when the next one begins.
+            lost += BURST - without - stand.counter.take(BURST - without)[0]
+        return {"us": (median(took) - median(empty)) / BURST, "refused": refused, "lost": lost}
+
+    def publish(self):
+        one = self.measure("flat out, 1 worker", lambda stand: self.flat_out(stand, 1))
+        bare = self.measure(
+            "without confirms", lambda stand: self.flat_out(stand, 1), "WITHOUT_CONFIRMS", modules=[OURS]
+        )
+        four = self.measure("flat out, 4 workers", lambda stand: self.flat_out(stand, 4))
+        raw = [self.raw(turn) for turn in range(self.rounds)]
+        original = {name: values for name, values in one["rate"].items() if name != OURS}
+        total = self.count(FLAT_OUT)
+        self.table.add(f"kazoo_publish() flat out, {total:,} in a loop", "us a call", "less", one["us"])
+        self.table.add("delivered to a subscriber, 1 worker, ours with confirms", "messages/s", "more", one["rate"], 2)
+        self.table.add("the same without confirms", "messages/s", "more", original | bare["rate"], 2.5)
+        self.table.add("delivered to a subscriber, 4 workers, ours with confirms", "messages/s", "more", four["rate"])
+        self.table.row("the same from a raw connection, without confirms", "messages/s", median(raw), median(raw))
+        self.table.add("processor time a message, 1 worker", "us", "less", one["cpu"])
+        self.account("flat out, 1 worker", one)
+        self.account("flat out, 4 workers", four)
+
+    def flat_out(self, stand, workers):
+        """A long loop in each of so many SIP workers at once."""
+        sip = stand.kamailio.sip
+        count = self.count(FLAT_OUT)
+        pids = stand.kamailio.pids()
+        begin = cpu_ns(pids)
+        empty = sip.ask("empty", count)[0]
+        before = cpu_ns(pids)
+        for _ in range(workers):
+            sip.send("publish", count)
+        answers = [sip.receive() for _ in range(workers)]
+        accepted = workers * count - sum(refused for _, refused in answers)
+        arrived, first, last = stand.counter.take(accepted)
+        cpu = cpu_ns(pids) - before - workers * (before - begin)
+        took = median(micros for micros, _ in answers)
+        return {
+            "us": (took - empty) / count,
+            "rate": arrived * 1e9 / max(1, last - first),
+            "cpu": cpu / 1e3 / max(1, arrived),
+            "refused": workers * count - accepted,
+            "lost": accepted - arrived,
+        }
+
+    def raw(self, turn):
+        count = self.count(4 * FLAT_OUT)
+        with Stand(None) as stand:
+            counter = stand.subscribe()
+            harness("amqp-publish", stand.server, count, 2 * SIZE, "publish")
+            arrived, first, last = counter.take(count)
+        if arrived != count:
+            raise Failure(f"{arrived} of {count} messages of the raw connection arrived.")
+        rate = count * 1e9 / (last - first)
+        self.say(f"raw connection, round {turn + 1}: rate {rate:.4g}")
+        return rate
+
+    def latency(self):
+        found = self.measure("latency", self.latency_once)
+        at = f"script to subscriber at {RATE:,} messages/s"
+        self.table.add(f"{at}, p50", "us", "less", found["p50"])
+        self.table.add(f"{at}, p99", "us", "less", found["p99"])
+        self.account("latency", found)
+
+    def latency_once(self, stand):
+        count = self.count(5 * RATE)
+        sip = f"127.0.0.1:{stand.kamailio.sip.port}"
+        arrived, p50, p99, _ = harness("amqp-latency", stand.server, "publish", sip, RATE, count)
+        return {"p50": p50 / 1e3, "p99": p99 / 1e3, "refused": 0, "lost": count - arrived}
+
+    def query(self):
+        """The original's kazoo_query() ends the process that calls it: nothing to compare with but a bare client."""
+        found = self.measure("query", self.query_once, modules=[OURS])
+        ours, bare, failed = (found[name][OURS] for name in ("us", "bare", "failed"))
+        self.table.row("kazoo_query(), 1 in flight, p50", "us", "crashes", median(ours))
+        self.table.row("request and reply of a bare client, p50", "us", None, median(bare))
+        ratio = median(one / other for one, other in zip(ours, bare))
+        self.table.row("kazoo_query() to a bare client", "", None, f"{ratio:.2f}", wanted="<= 1.3")
+        self.table.row("queries that failed", "", "all", sum(failed), wanted="0")
+        if sum(failed):
+            self.faults.append(f"query: {sum(failed)} failed")
+
+    def query_once(self, stand):
+        """SIP requests that make a query, minus those that do not."""
+        stand.answer()
+        count, sip = self.count(QUERIES) // TURNS, f"127.0.0.1:{stand.kamailio.sip.port}"
+        found, failed = {"ask": [], "plain": [], "bare": []}, 0
+        for _ in range(TURNS):
+            for user in ("ask", "plain"):
+                answered, _, _, p50, _ = harness("roundtrip", sip, user, count, 1)
+                found[user].append(p50 / 1e3)
+                failed += count - answered
+            found["bare"].append(harness("amqp-query", stand.server, count)[0] / 1e3)
+        ask, plain, bare = (median(values) for values in found.values())
+        return {"us": ask - plain, "bare": bare, "failed": failed}
+
+    def asynchronous(self):
+        for flying, wanted in ((1, None), (32, 3)):
+            found = self.measure(f"async query, {flying} in flight", lambda stand, n=flying: self.async_once(stand, n))
+            what = f"kazoo_async_query(), {flying} in flight"
+            self.table.add(what, "queries/s", "more", found["rate"], wanted)
+            self.table.add(f"{what}, p50", "us", "less", found["p50"])
+            self.account(what, found)
+
+    def async_once(self, stand, flying):
+        stand.answer()
+        count = self.count(ASYNC[flying])
+        sip = f"127.0.0.1:{stand.kamailio.sip.port}"
+        answered, failed, took, p50, _ = harness("roundtrip", sip, "async", count, flying)
+        rate, lost = answered * 1e9 / max(1, took), count - answered - failed
+        return {"rate": rate, "p50": p50 / 1e3, "refused": failed, "lost": lost}
+
+    def consume(self):
+        for workers, wanted in ((1, 1), (4, 1.5)):
+            found = self.measure(
+                f"consume, {workers}", lambda stand, n=workers: self.consume_once(stand, n), "CONSUME", workers=workers
+            )
+            with_workers = f"{workers} worker{'s' if workers > 1 else ''}"
+            what = f"consuming, {with_workers}, ours acknowledges behind the route"
+            self.table.add(what, "events/s", "more", found["rate"], wanted)
+            self.table.add(f"processor time an event, {with_workers}", "us", "less", found["cpu"])
+            self.account(f"consuming, {with_workers}", found)
+
+    def consume_once(self, stand, workers):
+        count, slack = self.count(CONSUMED, CONSUMED_UNIT), workers * UNTOLD
+        load = ("amqp-consume", stand.server, WINDOW)
+        harness(*load, CONSUMED_UNIT, SIZE, UNTOLD, slack)
+        pids = stand.kamailio.pids()
+        before = cpu_ns(pids)
+        consumed, took = harness(*load, count, SIZE, UNTOLD, slack)
+        cpu = cpu_ns(pids) - before
+        if stand.module == OURS:
+            stand.kamailio.settled("consumed", count + CONSUMED_UNIT, method="kazoo.stats")
+            stand.kamailio.settled("acked", count + CONSUMED_UNIT, method="kazoo.stats")
+        lost = max(0, count - slack - consumed)
+        return {"rate": consumed * 1e9 / took, "cpu": cpu / 1e3 / max(1, consumed), "refused": 0, "lost": lost}
+
+
+PARTS = ("burst", "publish", "latency", "query", "asynchronous", "consume")

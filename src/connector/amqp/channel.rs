@@ -1,0 +1,298 @@
+//! One subscription at one server: a channel of its own, from the declares to the last acknowledgement.
+
+use super::inboxes::{Inboxes, Place};
+use super::protocol::{method, put_ack, put_bare, put_method, put_short, put_table};
+use crate::kazoo::subscription::{Exchange, Queue, Subscription};
+use bytes::{BufMut, BytesMut};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Pauses before a subscription that was refused is made again: they double.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How far a subscription is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing is asked for, until then.
+    Waiting(Instant),
+    /// Everything is asked for, and not answered yet.
+    Asked,
+    /// Messages come.
+    Consuming,
+}
+
+/// A message that is coming, or that waits for room in an inbox.
+#[derive(Debug, Default)]
+pub(super) struct Assembly {
+    pub(super) tag: u64,
+    pub(super) routing_key: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    /// Bytes still to come; None before the header.
+    pub(super) missing: Option<u64>,
+    /// It is too large: its bytes are not kept.
+    pub(super) skipped: bool,
+}
+
+/// A message that is not acknowledged; without a place, its handling is over.
+#[derive(Debug, Clone, Copy)]
+struct Unacked {
+    tag: u64,
+    place: Option<Place>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Channel {
+    /// Its number in the connection.
+    pub(super) number: u16,
+    pub(super) subscription: Subscription,
+    /// The subscription's place in the settings, or `TARGETED`.
+    pub(super) id: u16,
+    /// What our own messages bear as their sender at this server; empty for nothing.
+    pub(super) server_id: String,
+    pub(super) stage: Stage,
+    pub(super) assembly: Assembly,
+    /// The channel is open at the server.
+    open: bool,
+    pause: Duration,
+    unacked: VecDeque<Unacked>,
+    prefetch: u16,
+    /// The line in the roster.
+    pub(super) row: Option<usize>,
+    /// The queue's name as the server knows it.
+    pub(super) queue: String,
+    pub(super) received: u64,
+    pub(super) acked: u64,
+    pub(super) redelivered: u64,
+    /// What the server said when it refused this last: said once.
+    pub(super) told: String,
+}
+
+impl Channel {
+    pub(super) fn new(number: u16, id: u16, subscription: Subscription, prefetch: u16) -> Self {
+        Self {
+            number,
+            queue: subscription.queue.name.clone(),
+            subscription,
+            id,
+            server_id: String::new(),
+            stage: Stage::Waiting(Instant::now()),
+            assembly: Assembly::default(),
+            open: false,
+            pause: PAUSE_MIN,
+            unacked: VecDeque::new(),
+            prefetch,
+            row: None,
+            received: 0,
+            acked: 0,
+            redelivered: 0,
+            told: String::new(),
+        }
+    }
+
+    /// For people.
+    pub(super) fn name(&self) -> String {
+        let Subscription {
+            exchange, queue, ..
+        } = &self.subscription;
+        format!("exchange {}, queue {}", exchange.name, queue.name)
+    }
+
+    /// The connection is new: nothing of the last one counts.
+    pub(super) fn reset(&mut self) {
+        self.open = false;
+        self.unacked.clear();
+        self.assembly = Assembly::default();
+        if !matches!(self.stage, Stage::Waiting(_)) {
+            self.stage = Stage::Waiting(Instant::now());
+        }
+    }
+
+    /// Asks for everything at once: the server answers in order, and closes the channel at the first
+    /// that it does not like.
+    pub(super) fn ask(&mut self, out: &mut BytesMut) {
+        let channel = self.number;
+        if !self.open {
+            put_method(out, channel, method::CHANNEL_OPEN, |out| {
+                put_short(out, b"")
+            });
+            self.open = true;
+        }
+        let Subscription {
+            exchange,
+            exchange_bindings,
+            queue,
+            routing,
+            no_ack,
+            ..
+        } = &self.subscription;
+        put_exchange(out, channel, exchange);
+        for binding in exchange_bindings {
+            put_exchange(out, channel, &binding.exchange);
+        }
+        put_queue(out, channel, queue);
+        for key in routing {
+            put_method(out, channel, method::QUEUE_BIND, |out| {
+                out.put_u16(0);
+                put_short(out, queue.name.as_bytes());
+                put_bound(out, &exchange.name, key);
+            });
+        }
+        for binding in exchange_bindings {
+            for key in &binding.routing {
+                put_method(out, channel, method::EXCHANGE_BIND, |out| {
+                    out.put_u16(0);
+                    put_short(out, exchange.name.as_bytes());
+                    put_bound(out, &binding.exchange.name, key);
+                });
+            }
+        }
+        if !no_ack {
+            put_method(out, channel, method::BASIC_QOS, |out| {
+                out.put_u32(0);
+                out.put_u16(self.prefetch);
+                out.put_u8(0);
+            });
+        }
+        put_method(out, channel, method::BASIC_CONSUME, |out| {
+            out.put_u16(0);
+            put_short(out, queue.name.as_bytes());
+            // The server makes up a name for the consumer.
+            put_short(out, b"");
+            out.put_u8(u8::from(*no_ack) << 1);
+            put_table(out, []);
+        });
+        self.stage = Stage::Asked;
+    }
+
+    /// The server sends messages from now on.
+    pub(super) fn consumes(&mut self) {
+        self.stage = Stage::Consuming;
+        self.told.clear();
+        self.pause = PAUSE_MIN;
+    }
+
+    /// The server closed the channel.
+    pub(super) fn closed(&mut self, out: &mut BytesMut) {
+        put_bare(out, self.number, method::CHANNEL_CLOSE_OK);
+        self.open = false;
+        self.unacked.clear();
+        self.assembly = Assembly::default();
+        self.put_off();
+    }
+
+    /// It is tried again after a pause, which is longer each time.
+    pub(super) fn put_off(&mut self) {
+        self.stage = Stage::Waiting(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+
+    /// The server ended the consumer: the queue was deleted. It is made again at once.
+    pub(super) fn cancelled(&mut self) {
+        self.stage = Stage::Waiting(Instant::now());
+    }
+
+    /// Notes what became of the message that came last; without a place, its handling is over.
+    pub(super) fn took(&mut self, place: Option<Place>) {
+        if !self.subscription.no_ack {
+            let place = place.filter(|_| self.subscription.wait_for_consumer_ack);
+            let tag = self.assembly.tag;
+            self.unacked.push_back(Unacked { tag, place });
+        }
+    }
+
+    /// Acknowledges what was handled, asks for a ring when more is. How many were acknowledged.
+    pub(super) fn acknowledge(&mut self, inboxes: &Inboxes, out: &mut BytesMut) -> u64 {
+        let mut count = 0;
+        while !self.unacked.is_empty() {
+            count += self.acknowledge_handled(inboxes, out);
+            if !self.want_handled(inboxes) {
+                break;
+            }
+        }
+        self.acked += count;
+        count
+    }
+
+    fn acknowledge_handled(&mut self, inboxes: &Inboxes, out: &mut BytesMut) -> u64 {
+        let handled =
+            |unacked: &Unacked| unacked.place.is_none_or(|place| inboxes.is_handled(place));
+        let (mut count, mut last) = (0, None);
+        while let Some(unacked) = self.unacked.front().filter(|unacked| handled(unacked)) {
+            last = Some(unacked.tag);
+            count += 1;
+            self.unacked.pop_front();
+        }
+        if let Some(tag) = last {
+            put_ack(out, self.number, tag, true);
+        }
+        // Another worker's event takes longer than those behind it.
+        let number = self.number;
+        self.unacked.retain(|unacked| {
+            let done = handled(unacked);
+            if done {
+                put_ack(out, number, unacked.tag, false);
+                count += 1;
+            }
+            !done
+        });
+        count
+    }
+
+    /// Asks each worker for a ring when a good part of its messages is handled, or all. True if one is
+    /// so far already.
+    fn want_handled(&self, inboxes: &Inboxes) -> bool {
+        let part = usize::from(self.prefetch) / (4 * inboxes.len().max(1));
+        let mut wanted: Vec<(usize, Option<Place>)> = vec![(0, None); inboxes.len()];
+        for place in self.unacked.iter().filter_map(|unacked| unacked.place) {
+            if let Some((count, last)) = wanted.get_mut(place.worker)
+                && *count <= part
+            {
+                *count += 1;
+                *last = Some(place);
+            }
+        }
+        let places = wanted.into_iter().filter_map(|(_, place)| place);
+        // Each of them is asked.
+        places.filter(|place| inboxes.want_handled(*place)).count() > 0
+    }
+}
+
+fn put_exchange(out: &mut BytesMut, channel: u16, exchange: &Exchange) {
+    put_method(out, channel, method::EXCHANGE_DECLARE, |out| {
+        out.put_u16(0);
+        put_short(out, exchange.name.as_bytes());
+        put_short(out, exchange.kind.as_bytes());
+        out.put_u8(
+            u8::from(exchange.passive)
+                | u8::from(exchange.durable) << 1
+                | u8::from(exchange.auto_delete) << 2
+                | u8::from(exchange.internal) << 3,
+        );
+        put_table(out, []);
+    });
+}
+
+fn put_queue(out: &mut BytesMut, channel: u16, queue: &Queue) {
+    put_method(out, channel, method::QUEUE_DECLARE, |out| {
+        out.put_u16(0);
+        put_short(out, queue.name.as_bytes());
+        out.put_u8(
+            u8::from(queue.passive)
+                | u8::from(queue.durable) << 1
+                | u8::from(queue.exclusive) << 2
+                | u8::from(queue.auto_delete) << 3,
+        );
+        put_table(out, []);
+    });
+}
+
+/// What comes last in both binds: from where, with which key, without arguments.
+fn put_bound(out: &mut BytesMut, source: &str, key: &str) {
+    put_short(out, source.as_bytes());
+    put_short(out, key.as_bytes());
+    out.put_u8(0);
+    put_table(out, []);
+}

@@ -1,0 +1,391 @@
+//! Delivers the lanes' frames.
+//!
+//! Frames are encoded from the lanes into the buffer of their server's [`Line`], a few at a time as one
+//! batch; a batch's frames are released when its servers have confirmed all of them. What was not
+//! confirmed when a connection is lost is sent again.
+//!
+//! Where a server closes a channel because of a message (there is no such exchange), it does not say
+//! which. Then those that were on their way are sent one by one: the one that does it again is left
+//! out, and no other.
+
+use super::line::{CHANNEL, Line, Loss};
+use super::presence::Presence;
+use super::protocol::{Content, put_content};
+use super::query::Queries;
+use crate::frame::kazoo::{Order, PRIMARY, Publish, Query, Reason};
+use crate::kazoo::counter::connector;
+use crate::kazoo::payload;
+use crate::link::{Mark, Outbound, Verdict};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use tokio::sync::{Notify, watch};
+
+/// Cost of the frames of a batch.
+const BATCH_COST: usize = 16 * 1024;
+
+/// Cost of what is on its way and not confirmed: what can arrive twice after a crash.
+const IN_FLIGHT_COST: usize = 384 * 1024;
+
+/// A frame costs its bytes, but no less than this: many small ones are as many duplicates.
+const FRAME_COST_MIN: usize = 256;
+
+#[derive(Debug, Default)]
+struct Batch {
+    mark: Mark,
+    /// By line, the last of its messages.
+    tags: Vec<(usize, u64)>,
+    cost: usize,
+    /// Frames sent.
+    frames: u64,
+    /// The queries among them: line, tag, number.
+    queries: Vec<(usize, u64, u64)>,
+}
+
+/// See the module.
+pub(super) struct Publisher {
+    pub(super) outbound: Outbound,
+    /// One per server.
+    pub(super) lines: Vec<Rc<Line>>,
+    /// Those of the primary zone, by their places in `lines`.
+    pub(super) primary: Vec<usize>,
+    pub(super) presence: Rc<Presence>,
+    pub(super) queries: Rc<Queries>,
+    /// Rung by the lines.
+    pub(super) progress: Rc<Notify>,
+    pub(super) in_flight: InFlight,
+}
+
+/// What is on its way.
+#[derive(Default)]
+pub(super) struct InFlight {
+    /// Oldest first.
+    batches: VecDeque<Batch>,
+    cost: usize,
+    spare: Vec<Batch>,
+    /// So many frames are to be sent one by one.
+    careful: u64,
+    /// Frames were looked at for queries only, and are still to be taken.
+    looked: bool,
+    body: Vec<u8>,
+    /// What servers refused last: said once.
+    told: Option<String>,
+}
+
+impl Publisher {
+    /// Runs until the engine drains and everything is delivered.
+    pub(super) async fn run(mut self, mut drain: watch::Receiver<bool>) {
+        let mut draining = false;
+        loop {
+            self.look_at_lines();
+            self.release();
+            let full = self.fill(draining);
+            if draining && self.is_done() {
+                break;
+            }
+            let waits = full || (draining && self.usable().is_none());
+            tokio::select! {
+                () = self.progress.notified() => {}
+                () = self.outbound.ready(), if !waits => {}
+                // A closed channel means that the engine is gone: drain as well.
+                _ = drain.wait_for(|drain| *drain), if !draining => {
+                    draining = true;
+                    self.presence.draining();
+                }
+            }
+        }
+        for line in &self.lines {
+            line.end().await;
+        }
+    }
+
+    /// True if nothing is left, and nothing more is accepted.
+    fn is_done(&mut self) -> bool {
+        if !self.in_flight.batches.is_empty() {
+            return false;
+        }
+        self.forget_looks();
+        if !self.outbound.is_empty() {
+            return false;
+        }
+        self.outbound.close();
+        // Something may have been accepted at the last moment.
+        self.outbound.is_empty()
+    }
+
+    /// The first server of the primary zone that takes messages.
+    fn usable(&self) -> Option<&Rc<Line>> {
+        let lines = self.primary.iter().filter_map(|at| self.lines.get(*at));
+        lines.into_iter().find(|line| line.is_usable())
+    }
+
+    /// Takes frames while they may be sent. True if no more should be looked for now.
+    fn fill(&mut self, draining: bool) -> bool {
+        let Some(first) = self.usable().map(Rc::clone) else {
+            // Frames wait in their lanes, but nobody should wait for an answer.
+            let looks = self.in_flight.batches.is_empty() && !draining;
+            if looks {
+                self.look_for_queries();
+            }
+            return !looks;
+        };
+        self.forget_looks();
+        loop {
+            let in_flight = &mut self.in_flight;
+            let alone = in_flight.careful > 0;
+            if in_flight.cost >= IN_FLIGHT_COST || (alone && !in_flight.batches.is_empty()) {
+                return true;
+            }
+            let cost_max = if alone { 1 } else { BATCH_COST };
+            let mut batch = in_flight.spare.pop().unwrap_or_default();
+            let mut sender = Sender {
+                first: &first,
+                lines: &self.lines,
+                presence: &self.presence,
+                queries: &self.queries,
+                body: &mut in_flight.body,
+                batch: &mut batch,
+            };
+            let taken = self.outbound.take(cost_max, |frame| sender.encode(frame));
+            if !taken {
+                in_flight.careful = 0;
+                in_flight.spare.push(batch);
+                return false;
+            }
+            self.outbound.mark(&mut batch.mark);
+            for (at, _) in &batch.tags {
+                if let Some(line) = self.lines.get(*at) {
+                    line.written.notify_one();
+                }
+            }
+            in_flight.careful = in_flight.careful.saturating_sub(batch.frames);
+            in_flight.cost += batch.cost;
+            let nothing = batch.tags.is_empty();
+            in_flight.batches.push_back(batch);
+            if nothing {
+                self.release();
+            }
+        }
+    }
+
+    /// Queries among the frames fail now.
+    fn look_for_queries(&mut self) {
+        let queries = &self.queries;
+        let looked = self.outbound.take(usize::MAX, |frame| {
+            if let Some(Order::Query(query)) = Order::parse(frame) {
+                queries.fail(&query, Reason::Unconnected);
+            }
+            Verdict::Obeyed
+        });
+        self.in_flight.looked |= looked;
+    }
+
+    fn forget_looks(&mut self) {
+        if std::mem::take(&mut self.in_flight.looked) {
+            self.outbound.rewind();
+        }
+    }
+
+    /// Releases what the servers have.
+    fn release(&mut self) {
+        self.note_refused();
+        let Self {
+            outbound,
+            lines,
+            in_flight,
+            ..
+        } = self;
+        let settled = |(at, tag): &(usize, u64)| {
+            let line = lines.get(*at);
+            line.is_none_or(|line| line.tags.borrow().settled() >= *tag)
+        };
+        while let Some(batch) = in_flight.batches.front()
+            && batch.tags.iter().all(settled)
+            && let Some(mut batch) = in_flight.batches.pop_front()
+        {
+            outbound.release(&batch.mark);
+            in_flight.cost -= batch.cost;
+            (batch.cost, batch.frames) = (0, 0);
+            batch.tags.clear();
+            batch.queries.clear();
+            in_flight.spare.push(batch);
+        }
+    }
+
+    /// Messages that a server said it could not take (basic.nack).
+    fn note_refused(&mut self) {
+        for (at, line) in self.lines.iter().enumerate() {
+            let refused = line.tags.borrow_mut().take_refused();
+            for tag in refused {
+                let mut batches = self.in_flight.batches.iter_mut();
+                let batch = batches.find(|batch| {
+                    let last = batch.tags.iter().find(|(other, _)| *other == at);
+                    last.is_some_and(|(_, last)| *last >= tag)
+                });
+                if let Some(batch) = batch {
+                    batch.mark.reject_one();
+                    self.presence.count(connector::RETURNED, 1);
+                    let query = batch.queries.iter().find(|q| (q.0, q.1) == (at, tag));
+                    if let Some((.., number)) = query {
+                        self.queries.fail_pending(*number, Reason::Refused);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks whether messages were lost on their way.
+    fn look_at_lines(&mut self) {
+        for at in 0..self.lines.len() {
+            let loss = self.lines.get(at).and_then(|line| line.loss.take());
+            match loss {
+                Some(Loss::Refusal { why, outstanding }) => self.refused(at, why, outstanding),
+                Some(Loss::Connection) => self.lost(at, 0),
+                None => {}
+            }
+        }
+    }
+
+    /// Everything that is on its way and not released is taken again; `careful` frames one by one.
+    fn lost(&mut self, at: usize, careful: u64) {
+        let in_flight = &mut self.in_flight;
+        let touched = |batch: &Batch| batch.tags.iter().any(|(other, _)| *other == at);
+        if !in_flight.batches.iter().any(touched) {
+            return;
+        }
+        in_flight.batches.clear();
+        in_flight.cost = 0;
+        in_flight.careful = careful;
+        self.outbound.rewind();
+    }
+
+    fn refused(&mut self, at: usize, why: String, outstanding: u64) {
+        let frames = self.in_flight.batches.iter().map(|batch| batch.frames);
+        let all: u64 = frames.sum();
+        let alone = all == 1 && outstanding == 1;
+        if alone && let Some(mut batch) = self.in_flight.batches.pop_front() {
+            self.reject(at, &why);
+            for (.., number) in &batch.queries {
+                self.queries.fail_pending(*number, Reason::Refused);
+            }
+            batch.mark.reject_one();
+            self.outbound.release(&batch.mark);
+            self.in_flight.cost = 0;
+        } else {
+            if outstanding == 0 {
+                // Without confirms: it was released when it was written.
+                self.reject(at, &why);
+            }
+            self.lost(at, all);
+        }
+    }
+
+    fn reject(&mut self, at: usize, why: &str) {
+        if self.in_flight.told.as_deref() == Some(why) {
+            log::debug!("kazoo: a message is left out: {why}");
+        } else {
+            let what = format!("it does not take a message, which is left out: {why}");
+            self.presence.complained(at, &what);
+            self.in_flight.told = Some(why.to_owned());
+        }
+    }
+}
+
+/// Encodes frames into their lines.
+struct Sender<'a> {
+    /// Where messages go whose server was not chosen.
+    first: &'a Line,
+    lines: &'a [Rc<Line>],
+    presence: &'a Presence,
+    queries: &'a Queries,
+    body: &'a mut Vec<u8>,
+    batch: &'a mut Batch,
+}
+
+impl Sender<'_> {
+    fn encode(&mut self, frame: &[u8]) -> Verdict {
+        match Order::parse(frame) {
+            Some(Order::Publish(publish)) => self.publish(&publish),
+            Some(Order::Query(query)) => self.query(&query),
+            None => {
+                log::error!("kazoo: a frame that cannot be read is left out");
+                Verdict::Rejected
+            }
+        }
+    }
+
+    fn publish(&mut self, publish: &Publish<'_>) -> Verdict {
+        let line = match publish.server {
+            PRIMARY => Some(self.first),
+            number => self
+                .lines
+                .get(usize::from(number - 1))
+                .map(Rc::as_ref)
+                .filter(|line| line.is_usable()),
+        };
+        let Some(line) = line else {
+            self.missed(publish.server);
+            return Verdict::Rejected;
+        };
+        let content = Content {
+            exchange: publish.exchange,
+            routing_key: publish.routing_key,
+            body: publish.body,
+            headers: publish.headers,
+        };
+        self.send(line, &content, publish.needs_server_id)
+    }
+
+    /// A message is for a server that is not there: others must not wait for it.
+    fn missed(&self, server: u16) {
+        let line = self.lines.get(usize::from(server).wrapping_sub(1));
+        if line.is_some_and(|line| !line.missed.replace(true)) {
+            log::warn!("kazoo: server {server} is not there: messages for it are left out");
+        }
+    }
+
+    fn query(&mut self, query: &Query<'_>) -> Verdict {
+        let ready = |line: &&Rc<Line>| line.is_usable() && self.presence.takes_queries(line.index);
+        let Some(line) = self.lines.iter().find(ready) else {
+            self.queries.fail(query, Reason::Unconnected);
+            return Verdict::Obeyed;
+        };
+        let Some(number) = self.queries.enter(query) else {
+            return Verdict::Obeyed;
+        };
+        let content = Content {
+            exchange: query.exchange,
+            routing_key: query.routing_key,
+            body: query.body,
+            headers: query.headers,
+        };
+        let line = Rc::clone(line);
+        let verdict = self.send(&line, &content, query.needs_server_id);
+        let tag = line.tags.borrow().given();
+        self.batch.queries.push((line.index, tag, number));
+        verdict
+    }
+
+    fn send(&mut self, line: &Line, content: &Content<'_>, needs_server_id: bool) -> Verdict {
+        self.body.clear();
+        let body = if needs_server_id && !line.server_id.is_empty() {
+            payload::with_server_id(content.body, &line.server_id, self.body);
+            self.body.as_slice()
+        } else {
+            content.body
+        };
+        let content = Content { body, ..*content };
+        let mut output = line.output.borrow_mut();
+        let before = output.len();
+        put_content(&mut output, CHANNEL, &content, line.frame_max.get());
+        let tag = line.tags.borrow_mut().give();
+        let tags = &mut self.batch.tags;
+        match tags.iter_mut().find(|(at, _)| *at == line.index) {
+            Some((_, last)) => *last = tag,
+            None => tags.push((line.index, tag)),
+        }
+        let cost = (output.len() - before).max(FRAME_COST_MIN);
+        self.batch.cost += cost;
+        self.batch.frames += 1;
+        Verdict::Sent(cost)
+    }
+}

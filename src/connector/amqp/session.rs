@@ -1,0 +1,360 @@
+//! One connection to one server: connects, logs in, keeps alive, and tries again until it works.
+
+use super::protocol::{
+    Closing, FRAME_MIN, Field, Frame, GREETING, Method, method, parse, put_bare, put_close,
+    put_heartbeat, put_long, put_method, put_short, put_table,
+};
+use super::tls;
+use crate::kazoo::server::Server;
+use crate::kazoo::settings::Settings;
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use bytes::{Buf, BufMut, BytesMut};
+use rustix::net::sockopt;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// First pause between two attempts; the very first attempt has none.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// After a connection that was lost sooner than this the next attempt has a pause too.
+const GOOD_RUN: Duration = Duration::from_secs(2);
+
+/// How long the log-in may take on top: RabbitMQ itself waits before it refuses one.
+const LOGIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a server may take to answer a good bye.
+pub(super) const CLOSE_LIMIT: Duration = Duration::from_millis(500);
+
+/// The largest frames that are asked for, and taken where the server has no limit.
+const FRAME_MAX: u32 = 128 * 1024;
+
+/// Bytes a read asks for.
+const READ_BYTES: usize = 64 * 1024;
+
+/// After so long without an answer from its machine a connection is lost, heartbeats or not.
+const SILENCE_MS_MAX: u32 = 60_000;
+
+/// A connection that is logged in.
+pub(super) struct Session {
+    reader: Box<dyn AsyncRead + Unpin>,
+    writer: Box<dyn AsyncWrite + Unpin>,
+    /// Bytes read and not yet understood.
+    pub(super) input: BytesMut,
+    /// Bytes to write.
+    pub(super) output: BytesMut,
+    /// The largest frame.
+    pub(super) frame_max: usize,
+    /// Interval of heartbeats, if there are any.
+    heartbeat: Option<Duration>,
+    unflushed: bool,
+    heard: Instant,
+    spoke: Instant,
+}
+
+/// The pauses between attempts to connect.
+pub(super) struct Reconnect {
+    longest: Duration,
+    pauses: ExponentialBackoff,
+    /// When the last attempt worked.
+    since: Option<Instant>,
+}
+
+impl Reconnect {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let longest = Duration::from_millis(settings.reconnect_wait_ms_max);
+        Self {
+            longest,
+            pauses: pauses(longest),
+            since: None,
+        }
+    }
+
+    /// Connects to `server`, however long it takes; `failed` is told each time it did not work. May
+    /// be dropped at any time.
+    pub(super) async fn connect(
+        &mut self,
+        server: &Server,
+        settings: &Settings,
+        failed: impl Fn(&str),
+    ) -> Session {
+        match self.since.take() {
+            Some(since) if since.elapsed() < GOOD_RUN => self.pause().await,
+            _ => self.pauses = pauses(self.longest),
+        }
+        loop {
+            match attempt(server, settings).await {
+                Ok(session) => {
+                    self.since = Some(Instant::now());
+                    return session;
+                }
+                Err(why) => failed(&why),
+            }
+            self.pause().await;
+        }
+    }
+
+    async fn pause(&mut self) {
+        let pause = self.pauses.next().unwrap_or(self.longest);
+        tokio::time::sleep(pause.min(self.longest)).await;
+    }
+}
+
+fn pauses(longest: Duration) -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(PAUSE_MIN)
+        .with_max_delay(longest)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String> {
+    let silent = |_| "it does not answer".to_owned();
+    let limit = Duration::from_millis(settings.connect_timeout_ms);
+    let address = (server.host.as_str(), server.port);
+    let stream = timeout(limit, TcpStream::connect(address)).await;
+    let stream = stream.map_err(silent)?.map_err(|error| error.to_string())?;
+    prepare(&stream).map_err(|error| error.to_string())?;
+    timeout(limit + LOGIN_LIMIT, log_in(stream, server, settings))
+        .await
+        .map_err(silent)?
+}
+
+/// Batches are written whole: waiting for more would only delay them. A dead machine is noticed
+/// without heartbeats too.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
+    sockopt::set_tcp_user_timeout(stream, SILENCE_MS_MAX)?;
+    Ok(())
+}
+
+async fn log_in(
+    stream: TcpStream,
+    server: &Server,
+    settings: &Settings,
+) -> Result<Session, String> {
+    let (reader, writer): (Box<dyn AsyncRead + Unpin>, Box<dyn AsyncWrite + Unpin>) = if server.tls
+    {
+        let stream = tls::secure(stream, &server.host, &settings.tls).await?;
+        let (reader, writer) = tokio::io::split(stream);
+        (Box::new(reader), Box::new(writer))
+    } else {
+        let (reader, writer) = stream.into_split();
+        (Box::new(reader), Box::new(writer))
+    };
+    let now = Instant::now();
+    let mut session = Session {
+        reader,
+        writer,
+        input: BytesMut::with_capacity(READ_BYTES),
+        output: BytesMut::from(GREETING),
+        frame_max: FRAME_MIN,
+        heartbeat: None,
+        unflushed: false,
+        heard: now,
+        spoke: now,
+    };
+    session.negotiate(server, settings.heartbeat_s).await?;
+    Ok(session)
+}
+
+impl Session {
+    async fn negotiate(&mut self, server: &Server, heartbeat_s: u16) -> Result<(), String> {
+        loop {
+            while let Some((_, frame, len)) = parse(&self.input, self.frame_max)? {
+                match frame {
+                    Frame::Method(Method::Start(mechanisms)) => {
+                        if !mechanisms
+                            .split(|byte| *byte == b' ')
+                            .any(|m| m == b"PLAIN")
+                        {
+                            return Err("it does not take passwords (PLAIN)".to_owned());
+                        }
+                        put_start_ok(&mut self.output, server);
+                    }
+                    Frame::Method(Method::Tune {
+                        channel_max,
+                        frame_max,
+                        ..
+                    }) => {
+                        let frame_max = match frame_max {
+                            0 => FRAME_MAX,
+                            some => some.min(FRAME_MAX),
+                        };
+                        self.frame_max = usize::try_from(frame_max).unwrap_or(FRAME_MIN);
+                        self.frame_max = self.frame_max.max(FRAME_MIN);
+                        if heartbeat_s > 0 {
+                            self.heartbeat = Some(Duration::from_secs(u64::from(heartbeat_s)));
+                        }
+                        put_method(&mut self.output, 0, method::CONNECTION_TUNE_OK, |out| {
+                            out.put_u16(channel_max);
+                            out.put_u32(frame_max);
+                            out.put_u16(heartbeat_s);
+                        });
+                        put_method(&mut self.output, 0, method::CONNECTION_OPEN, |out| {
+                            put_short(out, server.vhost.as_bytes());
+                            put_short(out, b"");
+                            out.put_u8(0);
+                        });
+                    }
+                    Frame::Method(Method::Other(method::CONNECTION_OPEN_OK)) => {
+                        self.input.advance(len);
+                        return Ok(());
+                    }
+                    Frame::Method(Method::ConnectionClose(closing)) => return Err(closing.shown()),
+                    _ => {}
+                }
+                self.input.advance(len);
+            }
+            self.step(true).await?;
+        }
+    }
+
+    /// Writes what is in `output`, reads if `reads`, keeps alive; returns when one of them has made
+    /// progress. May be dropped and called again.
+    pub(super) async fn step(&mut self, reads: bool) -> Result<(), String> {
+        let sends = self.unflushed || !self.output.is_empty();
+        let test_at = self.test_at(reads);
+        let Self {
+            reader,
+            writer,
+            input,
+            output,
+            ..
+        } = self;
+        tokio::select! {
+            read = read(reader, input), if reads => {
+                read?;
+                self.heard = Instant::now();
+            }
+            sent = send(writer, output), if sends => {
+                self.unflushed = sent?;
+                self.spoke = Instant::now();
+            }
+            () = tokio::time::sleep_until(test_at.unwrap_or_else(Instant::now)), if test_at.is_some() => {
+                self.test(reads)?;
+            }
+            else => std::future::pending().await,
+        }
+        if !reads {
+            // Its silence is ours.
+            self.heard = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// True when everything was written.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.output.is_empty() && !self.unflushed
+    }
+
+    fn test_at(&self, reads: bool) -> Option<Instant> {
+        let heartbeat = self.heartbeat?;
+        let speak_at = self.spoke + heartbeat / 2;
+        Some(if reads {
+            speak_at.min(self.heard + heartbeat * 2)
+        } else {
+            speak_at
+        })
+    }
+
+    fn test(&mut self, reads: bool) -> Result<(), String> {
+        let Some(heartbeat) = self.heartbeat else {
+            return Ok(());
+        };
+        if reads && self.heard.elapsed() >= heartbeat * 2 {
+            return Err("it does not answer any more".to_owned());
+        }
+        if self.spoke.elapsed() >= heartbeat / 2 {
+            if self.output.is_empty() {
+                put_heartbeat(&mut self.output);
+            }
+            // Where nothing can be written, one heartbeat waits for that, not many.
+            self.spoke = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Says good bye, so that the server knows that this was meant.
+    pub(super) async fn end(mut self) {
+        put_close(&mut self.output, 0);
+        let answered = async {
+            loop {
+                while let Ok(Some((_, frame, len))) = parse(&self.input, self.frame_max) {
+                    if frame == Frame::Method(Method::Other(method::CONNECTION_CLOSE_OK)) {
+                        return;
+                    }
+                    self.input.advance(len);
+                }
+                if self.step(true).await.is_err() {
+                    return;
+                }
+            }
+        };
+        // It ends either way.
+        drop(timeout(CLOSE_LIMIT, answered).await);
+    }
+}
+
+/// Answers what the server says before it closes the connection; the reason.
+pub(super) fn closed(output: &mut BytesMut, closing: &Closing<'_>) -> String {
+    put_bare(output, 0, method::CONNECTION_CLOSE_OK);
+    format!("it closed the connection: {}", closing.shown())
+}
+
+fn put_start_ok(out: &mut BytesMut, server: &Server) {
+    const CAPABILITIES: &[(&str, Field<'_>)] = &[
+        ("publisher_confirms", Field::Flag(true)),
+        ("basic.nack", Field::Flag(true)),
+        ("consumer_cancel_notify", Field::Flag(true)),
+        ("connection.blocked", Field::Flag(true)),
+        ("authentication_failure_close", Field::Flag(true)),
+    ];
+    let version = env!("CARGO_PKG_VERSION").as_bytes();
+    let properties = [
+        (&b"product"[..], Field::Text(b"sipbus")),
+        (b"version", Field::Text(version)),
+        (b"platform", Field::Text(b"Rust")),
+        (b"capabilities", Field::Table(CAPABILITIES)),
+    ];
+    put_method(out, 0, method::CONNECTION_START_OK, |out| {
+        put_table(out, properties);
+        put_short(out, b"PLAIN");
+        let login = format!("\0{}\0{}", server.user, server.password);
+        put_long(out, login.as_bytes());
+        put_short(out, b"en_US");
+    });
+}
+
+/// Reads what there is into `buffer`. May be dropped without losing bytes.
+async fn read<R: AsyncRead + Unpin + ?Sized>(
+    reader: &mut R,
+    buffer: &mut BytesMut,
+) -> Result<(), String> {
+    buffer.reserve(READ_BYTES);
+    match reader.read_buf(buffer).await {
+        Ok(0) => Err("it closed the connection".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Writes what fits, or flushes when there is nothing to write: TLS keeps bytes until then. True if a
+/// flush is due. May be dropped and called again.
+async fn send<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    output: &mut BytesMut,
+) -> Result<bool, String> {
+    let sent = if output.is_empty() {
+        writer.flush().await.map(|()| false)
+    } else {
+        writer.write_buf(output).await.map(|_| true)
+    };
+    sent.map_err(|error| error.to_string())
+}

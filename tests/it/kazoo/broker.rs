@@ -1,0 +1,97 @@
+//! Configurations with a RabbitMQ, and what their RPCs say.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::kamailio::{Config, Kamailio};
+use crate::server::rabbitmq::Rabbit;
+use crate::wait;
+
+/// What the suspending tests load.
+pub(super) const TM: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
+     modparam(\"tm\", \"wt_timer\", 100)";
+
+/// A configuration without a server. The host name is its own, since queues are named after it.
+pub(super) fn alone() -> Config {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    Config::of("kazoo")
+        .text_param("node_hostname", &format!("host{serial}.example.com"))
+        .number("pua_mode", 0)
+}
+
+/// A configuration for this server.
+pub(super) fn at(url: &str) -> Config {
+    alone().text_param("amqp_connection", url)
+}
+
+/// A configuration for the server that tests share.
+pub(super) fn shared() -> Config {
+    at(&Rabbit::shared().url())
+}
+
+/// Kazoo's part of `sipbus.status`.
+pub(super) fn connector(kamailio: &Kamailio) -> Value {
+    let status = kamailio.rpc("sipbus.status", &[]);
+    let all = status["connectors"].as_array().cloned().unwrap_or_default();
+    let found = all.into_iter().find(|each| each["name"] == "kazoo");
+    found.unwrap_or_else(|| panic!("no connector kazoo in {status}"))
+}
+
+/// Starts Kamailio, and waits until all its connections are open and all subscriptions made.
+pub(super) fn start(config: Config) -> Kamailio {
+    let kamailio = config.start();
+    connected(&kamailio);
+    kamailio
+}
+
+/// Waits until all connections are open and all subscriptions made.
+pub(super) fn connected(kamailio: &Kamailio) {
+    wait::until("the connector is connected", || {
+        connector(kamailio)["state"] == "connected"
+            && connections(kamailio)
+                .iter()
+                .all(|each| each["state"] == "open")
+            && subscriptions(kamailio)
+                .iter()
+                .all(|each| each["state"] == "open")
+    });
+}
+
+/// What `kazoo.connections` shows.
+pub(super) fn connections(kamailio: &Kamailio) -> Vec<Value> {
+    list(kamailio, "connections")
+}
+
+/// What `kazoo.subscriptions` shows.
+pub(super) fn subscriptions(kamailio: &Kamailio) -> Vec<Value> {
+    list(kamailio, "subscriptions")
+}
+
+fn list(kamailio: &Kamailio, what: &str) -> Vec<Value> {
+    let all = kamailio.rpc(&format!("kazoo.{what}"), &[]);
+    let list = all[what].as_array().cloned();
+    list.unwrap_or_else(|| panic!("no list of {what} in {all}"))
+}
+
+/// One counter of `kazoo.stats`.
+pub(super) fn counter(kamailio: &Kamailio, name: &str) -> u64 {
+    let stats = kamailio.rpc("kazoo.stats", &[]);
+    let value = stats[name].as_u64();
+    value.unwrap_or_else(|| panic!("no number {name} in {stats}"))
+}
+
+/// Waits until a counter has reached a value.
+pub(super) fn wait_counter(kamailio: &Kamailio, name: &str, value: u64) {
+    wait::until(&format!("{name} reaches {value}"), || {
+        counter(kamailio, name) >= value
+    });
+}
+
+/// Waits until a script has counted up to a value with `$shtinc(count=>name)`.
+pub(super) fn wait_counted(kamailio: &Kamailio, name: &str, value: u64) {
+    wait::until(&format!("the script counts {name} up to {value}"), || {
+        kamailio.counted(name) >= value
+    });
+}

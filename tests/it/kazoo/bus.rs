@@ -1,0 +1,344 @@
+//! The independent AMQP client: what counts is what it receives, not what Kamailio says it sent.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+
+use amqprs::channel::{
+    BasicConsumeArguments, BasicPublishArguments, Channel, ConsumerMessage,
+    ExchangeDeclareArguments, ExchangeDeleteArguments, QueueBindArguments, QueueDeclareArguments,
+    QueueDeleteArguments,
+};
+use amqprs::connection::{Connection, OpenConnectionArguments};
+use amqprs::{BasicProperties, FieldTable, FieldValue};
+use serde_json::Value;
+
+use crate::subscriber::runtime;
+use crate::wait;
+
+/// Something of the client library's, which needs the runtime also for its end.
+struct Held<T>(Option<T>);
+
+impl<T> Held<T> {
+    fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        let _entered = runtime().enter();
+        self.0 = None;
+    }
+}
+
+/// A connection to the server on a port; it is closed with the last that came of it.
+pub(super) struct Bus {
+    channel: Held<Channel>,
+    connection: Arc<Held<Connection>>,
+}
+
+/// What arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) key: String,
+    pub(super) content_type: Option<String>,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) redelivered: bool,
+    pub(super) body: Vec<u8>,
+}
+
+impl Message {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body, which must be JSON as everybody understands it.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+}
+
+impl Bus {
+    pub(super) fn to(port: u16) -> Self {
+        Self::as_user(port, "guest", "guest", "/")
+    }
+
+    pub(super) fn as_user(port: u16, user: &str, password: &str, vhost: &str) -> Self {
+        runtime().block_on(async {
+            let mut args = OpenConnectionArguments::new("127.0.0.1", port, user, password);
+            let connection = Connection::open(args.virtual_host(vhost)).await.unwrap();
+            let channel = connection.open_channel(None).await.unwrap();
+            Self {
+                channel: Held::new(channel),
+                connection: Arc::new(Held::new(connection)),
+            }
+        })
+    }
+
+    /// Declares an exchange as kazoo does where nothing else is said: not durable.
+    pub(super) fn exchange(&self, name: &str, kind: &str) {
+        let args = ExchangeDeclareArguments::new(name, kind);
+        runtime()
+            .block_on(self.channel.exchange_declare(args))
+            .unwrap();
+    }
+
+    /// Declares an exchange and a queue that survive the server's end with all they hold.
+    pub(super) fn keep(&self, exchange: &str, queue: &str) {
+        runtime().block_on(async {
+            let mut args = ExchangeDeclareArguments::new(exchange, "topic");
+            self.channel
+                .exchange_declare(args.durable(true).finish())
+                .await
+                .unwrap();
+            let mut arguments = FieldTable::new();
+            let kind = FieldValue::from("quorum".to_string());
+            arguments.insert("x-queue-type".try_into().unwrap(), kind);
+            let mut args = QueueDeclareArguments::durable_client_named(queue);
+            self.channel
+                .queue_declare(args.arguments(arguments).finish())
+                .await
+                .unwrap();
+            let args = QueueBindArguments::new(queue, exchange, "#");
+            self.channel.queue_bind(args).await.unwrap();
+        });
+    }
+
+    /// A queue that everybody may use, and that stays.
+    pub(super) fn queue(&self, name: &str) {
+        let args = QueueDeclareArguments::new(name);
+        runtime()
+            .block_on(self.channel.queue_declare(args))
+            .unwrap();
+    }
+
+    pub(super) fn bind(&self, queue: &str, exchange: &str, key: &str) {
+        let args = QueueBindArguments::new(queue, exchange, key);
+        runtime().block_on(self.channel.queue_bind(args)).unwrap();
+    }
+
+    /// How many messages wait in a queue, and how many consumers it has.
+    pub(super) fn waiting(&self, queue: &str) -> Option<(u32, u32)> {
+        runtime().block_on(async {
+            // A server answers for a queue that is not there by closing the channel.
+            let channel = self.connection.open_channel(None).await.unwrap();
+            let mut args = QueueDeclareArguments::new(queue);
+            let answer = channel.queue_declare(args.passive(true).finish()).await;
+            let (_, messages, consumers) = answer.ok()??;
+            channel.close().await.unwrap();
+            Some((messages, consumers))
+        })
+    }
+
+    pub(super) fn delete(&self, queue: &str) {
+        let args = QueueDeleteArguments::new(queue);
+        runtime().block_on(self.channel.queue_delete(args)).unwrap();
+    }
+
+    pub(super) fn delete_exchange(&self, name: &str) {
+        let args = ExchangeDeleteArguments::new(name);
+        runtime()
+            .block_on(self.channel.exchange_delete(args))
+            .unwrap();
+    }
+
+    pub(super) fn publish(&self, exchange: &str, key: &str, body: impl Into<Vec<u8>>) {
+        let args = BasicPublishArguments::new(exchange, key);
+        let properties = BasicProperties::default();
+        let sent = self.channel.basic_publish(properties, body.into(), args);
+        runtime().block_on(sent).unwrap();
+    }
+
+    /// Keeps what arrives at an exchange of this kind under a key. When it returns, the server
+    /// knows the binding.
+    pub(super) fn listen(&self, exchange: &str, kind: &str, key: &str) -> Listener {
+        self.exchange(exchange, kind);
+        let queue = runtime().block_on(async {
+            let mut args = QueueDeclareArguments::new("");
+            let queue = self
+                .channel
+                .queue_declare(args.exclusive(true).finish())
+                .await
+                .unwrap()
+                .unwrap()
+                .0;
+            let args = QueueBindArguments::new(&queue, exchange, key);
+            self.channel.queue_bind(args).await.unwrap();
+            queue
+        });
+        self.consume(&queue)
+    }
+
+    /// Keeps what arrives in a queue.
+    pub(super) fn consume(&self, queue: &str) -> Listener {
+        let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
+        let keep = Arc::clone(&messages);
+        let consumer = self.each(queue, move |message| keep.lock().unwrap().push(message));
+        Listener {
+            consumer,
+            queue: queue.into(),
+            messages,
+        }
+    }
+
+    /// Hands each message in a queue to `sink`, which must be quick.
+    pub(super) fn each(
+        &self,
+        queue: &str,
+        mut sink: impl FnMut(Message) + Send + 'static,
+    ) -> Consumer {
+        runtime().block_on(async {
+            let channel = self.connection.open_channel(None).await.unwrap();
+            let mut args = BasicConsumeArguments::new(queue, "");
+            let args = args.auto_ack(true).finish();
+            let (_, mut incoming) = channel.basic_consume_rx(args).await.unwrap();
+            tokio::spawn(async move {
+                while let Some(message) = incoming.recv().await {
+                    sink(taken(message));
+                }
+            });
+            Consumer {
+                channel: Held::new(channel),
+                _connection: Arc::clone(&self.connection),
+            }
+        })
+    }
+}
+
+/// Consumes until it is dropped.
+pub(super) struct Consumer {
+    channel: Held<Channel>,
+    _connection: Arc<Held<Connection>>,
+}
+
+fn taken(message: ConsumerMessage) -> Message {
+    let deliver = message.deliver.expect("a delivery");
+    let properties = message.basic_properties.unwrap_or_default();
+    let table = properties.headers().cloned().unwrap_or_default();
+    let headers = AsRef::<std::collections::HashMap<_, _>>::as_ref(&table)
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
+    Message {
+        key: deliver.routing_key().clone(),
+        content_type: properties.content_type().cloned(),
+        headers: headers.collect(),
+        redelivered: deliver.redelivered(),
+        body: message.content.unwrap_or_default(),
+    }
+}
+
+/// What arrives in one queue.
+pub(super) struct Listener {
+    consumer: Consumer,
+    queue: String,
+    messages: Arc<Mutex<Vec<Message>>>,
+}
+
+impl Listener {
+    pub(super) fn messages(&self) -> Vec<Message> {
+        self.messages.lock().unwrap().clone()
+    }
+
+    /// The bodies so far, as text.
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.messages().iter().map(Message::text).collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.messages.lock().unwrap().len()
+    }
+
+    /// Waits for at least `count` messages, and returns all.
+    pub(super) fn wait_for(&self, count: usize) -> Vec<Message> {
+        wait::until(&format!("{count} messages arrived"), || {
+            self.count() >= count
+        });
+        self.messages()
+    }
+
+    /// Waits for exactly one message.
+    pub(super) fn only(&self) -> Message {
+        let mut messages = self.wait_for(1);
+        self.settle();
+        assert_eq!(
+            self.count(),
+            1,
+            "one message was expected: {:?}",
+            self.texts()
+        );
+        messages.remove(0)
+    }
+
+    /// Has the server answer once more for this queue: what it sent before has arrived.
+    pub(super) fn settle(&self) {
+        let mut args = QueueDeclareArguments::new(&self.queue);
+        let declared = self
+            .consumer
+            .channel
+            .queue_declare(args.passive(true).finish());
+        runtime().block_on(declared).unwrap();
+    }
+}
+
+/// Answers queries as a service on the bus does: what comes to an exchange under a key, is
+/// answered to its `Server-ID` with its `Msg-ID` and what `answer` says.
+pub(super) fn service(
+    port: u16,
+    exchange: &str,
+    key: &str,
+    answer: impl Fn(&Value) -> Vec<Value> + Send + 'static,
+) -> Service {
+    let (bus, replies) = (Bus::to(port), Bus::to(port));
+    let queue = format!("{exchange}-service");
+    bus.exchange(exchange, "topic");
+    bus.queue(&queue);
+    bus.bind(&queue, exchange, key);
+    let seen: Arc<Mutex<Vec<Message>>> = Arc::default();
+    let keep = Arc::clone(&seen);
+    let channel = replies.channel.clone();
+    let consumer = bus.each(&queue, move |message| {
+        let question = message.json();
+        keep.lock().unwrap().push(message);
+        for mut body in answer(&question) {
+            if body.get("Msg-ID").is_none() {
+                body["Msg-ID"] = question["Msg-ID"].clone();
+            }
+            let to = question["Server-ID"].as_str().expect("a Server-ID");
+            let args = BasicPublishArguments::new("targeted", to);
+            let (channel, body) = (channel.clone(), body.to_string().into_bytes());
+            tokio::spawn(async move {
+                let sent = channel.basic_publish(BasicProperties::default(), body, args);
+                sent.await.ok();
+            });
+        }
+    });
+    Service {
+        _consumer: consumer,
+        _replies: replies,
+        seen,
+    }
+}
+
+/// A running service.
+pub(super) struct Service {
+    _consumer: Consumer,
+    _replies: Bus,
+    seen: Arc<Mutex<Vec<Message>>>,
+}
+
+impl Service {
+    /// The questions so far.
+    pub(super) fn seen(&self) -> Vec<Message> {
+        self.seen.lock().unwrap().clone()
+    }
+}

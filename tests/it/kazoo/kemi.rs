@@ -1,0 +1,211 @@
+//! KEMI: the same functions from Lua and Python, and the event callback.
+
+use serde_json::json;
+
+use super::broker::{shared, start, wait_counted};
+use super::bus::{Bus, service};
+use crate::require::needs;
+use crate::server::rabbitmq::Rabbit;
+use crate::turn;
+
+const LUA: &str = r##"
+function ksr_request_route()
+    if KSR.pv.get("$rm") == "OPTIONS" then
+        KSR.sl.send_reply(200, "OK")
+        return 1
+    end
+    local user = KSR.pv.gete("$rU")
+    local all = ""
+    local function add(rc) all = all .. rc .. " " end
+    add(KSR.kazoo.kazoo_publish("k.seen", "plain", '{"User":"' .. user .. '"}'))
+    add(KSR.kazoo.kazoo_publish_headers("k.seen", "headers", '{}', "h=" .. user))
+    add(KSR.kazoo.kazoo_publish("k.seen", "bad", "[]"))
+    add(KSR.kazoo.kazoo_query("k.ask", "q", '{"User":"' .. user .. '"}'))
+    KSR.kazoo.kazoo_json(KSR.pv.gete("$kzR"), "Answer", "$var(x)")
+    add(KSR.pv.gete("$var(x)"))
+    add(KSR.kazoo.kazoo_json('{"a":{"b":1}}', "a.b", "$var(x)"))
+    add(KSR.pv.gete("$var(x)"))
+    add(KSR.kazoo.kazoo_json_keys('{"a":{"b":1}}', "a", "$avp(k)"))
+    add(KSR.pv.gete("$avp(k)"))
+    add(KSR.kazoo.kazoo_encode("a.b", "$var(x)"))
+    add(KSR.pv.gete("$var(x)"))
+    add(KSR.kazoo.kazoo_subscribe("{'exchange':'k.late','type':'topic','queue':'k.late','routing':'#'}"))
+    KSR.sl.send_reply(200, all)
+    return 1
+end
+
+function kazoo_event(evname)
+    if evname == "kazoo:mod-init" then
+        KSR.kazoo.kazoo_subscribe("{'exchange':'k.in','type':'topic','queue':'k.in','routing':'#'}")
+        KSR.kazoo.kazoo_subscribe_simple("k.in2", "topic", "k.in2", "#")
+    else
+        KSR.kazoo.kazoo_publish("k.seen", evname .. "|" .. KSR.pv.gete("$kzRK"), KSR.pv.gete("$kzE"))
+    end
+    return 1
+end
+"##;
+
+const PYTHON: &str = r##"
+import KSR as KSR
+
+def mod_init():
+    return kamailio()
+
+class kamailio:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        if KSR.pv.get("$rm") == "OPTIONS":
+            KSR.sl.send_reply(200, "OK")
+            return 1
+        user = KSR.pv.gete("$rU")
+        all = [
+            KSR.kazoo.kazoo_publish("k.seen", "plain", '{"User":"%s"}' % user),
+            KSR.kazoo.kazoo_publish_headers("k.seen", "headers", '{}', "h=" + user),
+            KSR.kazoo.kazoo_publish("k.seen", "bad", "[]"),
+            KSR.kazoo.kazoo_query("k.ask", "q", '{"User":"%s"}' % user),
+            KSR.kazoo.kazoo_json(KSR.pv.gete("$kzR"), "Answer", "$var(x)") and KSR.pv.gete("$var(x)"),
+            KSR.kazoo.kazoo_json('{"a":{"b":1}}', "a.b", "$var(x)"),
+            KSR.pv.gete("$var(x)"),
+            KSR.kazoo.kazoo_json_keys('{"a":{"b":1}}', "a", "$avp(k)"),
+            KSR.pv.gete("$avp(k)"),
+            KSR.kazoo.kazoo_encode("a.b", "$var(x)"),
+            KSR.pv.gete("$var(x)"),
+            KSR.kazoo.kazoo_subscribe("{'exchange':'k.late','type':'topic','queue':'k.late','routing':'#'}"),
+        ]
+        KSR.sl.send_reply(200, "".join("%s " % each for each in all))
+        return 1
+
+    def kazoo_event(self, msg, evname):
+        if evname == "kazoo:mod-init":
+            KSR.kazoo.kazoo_subscribe("{'exchange':'k.in','type':'topic','queue':'k.in','routing':'#'}")
+            KSR.kazoo.kazoo_subscribe_simple("k.in2", "topic", "k.in2", "#")
+        else:
+            KSR.kazoo.kazoo_publish("k.seen", evname + "|" + KSR.pv.gete("$kzRK"), KSR.pv.gete("$kzE"))
+        return 1
+"##;
+
+/// Both languages use the same exchanges: one test at a time.
+static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+fn works(language: &str, file: &str, script: &str) {
+    let _one = ONE.lock();
+    let port = Rabbit::shared().port();
+    let bus = Bus::to(port);
+    let seen = bus.listen("k.seen", "topic", "#");
+    let _service = service(port, "k.ask", "#", |question| {
+        vec![json!({"Answer": question["User"]})]
+    });
+    let kamailio = start(
+        shared()
+            .text_param("event_callback", "kazoo_event")
+            .script(language, file, script),
+    );
+    let answer = kamailio.sip().message("alice", b"");
+    assert_eq!(answer, "1 1 -1 1 alice 1 1 1 b 1 a%2Eb -1 ");
+    let of = |key: &str| {
+        let all = seen.messages().into_iter();
+        all.filter(|each| each.key == key).collect::<Vec<_>>()
+    };
+    crate::wait::until("both arrived", || {
+        of("plain").len() + of("headers").len() == 2
+    });
+    assert_eq!(of("plain")[0].json()["User"], "alice");
+    assert_eq!(of("headers")[0].headers["h"], "alice");
+    // The callback gets the name of the last resort, whatever the message says.
+    bus.publish(
+        "k.in",
+        "key",
+        r#"{"Event-Category":"a","Event-Name":"b","n":1}"#,
+    );
+    bus.publish("k.in2", "key2", r#"{"n":2}"#);
+    for (key, number) in [("key", 1), ("key2", 2)] {
+        let name = format!("kazoo:consumer-event|{key}");
+        crate::wait::until("the callback ran", || !of(&name).is_empty());
+        assert_eq!(of(&name)[0].json()["n"], number);
+    }
+    kamailio.stop();
+}
+
+#[test]
+fn everything_works_from_lua() {
+    needs!("kamailio", "kazoo", "rabbitmq", "app_lua.so");
+    let _turn = turn::light();
+    works("lua", "script.lua", LUA);
+}
+
+#[test]
+fn everything_works_from_python() {
+    needs!("kamailio", "kazoo", "rabbitmq", "app_python3.so");
+    let _turn = turn::light();
+    works("python", "script.py", PYTHON);
+}
+
+const ASYNC: &str = r#"
+function ksr_request_route()
+    if KSR.pv.get("$rm") == "OPTIONS" then
+        KSR.sl.send_reply(200, "OK")
+        return 1
+    end
+    if KSR.kazoo.kazoo_async_query(KSR.pv.gete("$rU"), "q", "{}", "ksr_answered", "ksr_failed") < 0 then
+        KSR.tm.t_reply(503, "false")
+    end
+    return 1
+end
+function ksr_answered()
+    KSR.kazoo.kazoo_json(KSR.pv.gete("$kzR"), "Answer", "$var(x)")
+    KSR.tm.t_reply(200, KSR.pv.gete("$var(x)"))
+    return 1
+end
+function ksr_failed()
+    KSR.tm.t_reply(500, "failed")
+    return 1
+end
+function kazoo_event(evname)
+    return 1
+end
+"#;
+
+#[test]
+fn an_async_query_resumes_functions_of_the_script() {
+    needs!("kamailio", "kazoo", "rabbitmq", "app_lua.so", "tmx.so");
+    let _turn = turn::light();
+    let port = Rabbit::shared().port();
+    let _answers = service(port, "k.async", "#", |_| vec![json!({"Answer": "hello"})]);
+    let _silent = service(port, "k.silent", "#", |_| Vec::new());
+    let kamailio = start(
+        shared()
+            .before(super::broker::TM)
+            .number("amqp_query_timeout_sec", 0)
+            .number("amqp_query_timeout_micro", 300_000)
+            .script("lua", "script.lua", ASYNC),
+    );
+    let mut sip = kamailio.sip();
+    for (exchange, code, reason) in [("k.async", 200, "hello"), ("k.silent", 500, "failed")] {
+        let number = sip.send("MESSAGE", exchange, b"");
+        let answer = super::async_query::answer(&sip, number);
+        assert_eq!(answer, (code, reason.into()));
+    }
+    kamailio.stop();
+}
+
+#[test]
+fn native_routes_work_where_the_script_only_lends_its_function() {
+    needs!("kamailio", "kazoo", "rabbitmq", "app_lua.so");
+    let _turn = turn::light();
+    let bus = Bus::to(Rabbit::shared().port());
+    let config = shared().routes(
+        r##"event_route[kazoo:mod-init] { kazoo_subscribe("k.native", "topic", "k.native", "#"); }
+           event_route[kazoo:consumer-event] { $var(n) = $shtinc(count=>events); }"##,
+    );
+    std::fs::write(config.folder().join("events.lua"), LUA).unwrap();
+    let load = format!(
+        "loadmodule \"app_lua.so\"\nmodparam(\"app_lua\", \"load\", \"{}\")",
+        config.folder().join("events.lua").display()
+    );
+    let kamailio = start(config.after(&load));
+    bus.publish("k.native", "x", "{}");
+    wait_counted(&kamailio, "events", 1);
+    kamailio.stop();
+}

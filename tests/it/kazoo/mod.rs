@@ -1,0 +1,24 @@
+//! The rules of `kazoo.so`, one file per subject.
+
+mod ack;
+mod async_query;
+mod bad_argument;
+mod bad_setting;
+mod broker;
+mod bus;
+mod engine;
+mod event_interface;
+mod events;
+mod functions;
+mod json;
+mod kemi;
+mod lifecycle;
+mod manual;
+mod operations;
+mod outage;
+mod params;
+mod presence;
+mod query;
+mod stuck;
+mod subscribe;
+mod tls;

@@ -1,0 +1,397 @@
+//! `kazoo_subscribe`: every field of its document, seen from what then arrives.
+
+use super::broker::{alone, at, shared, start, subscriptions, wait_counted};
+use super::bus::{Bus, Listener};
+use crate::kamailio::{Config, Kamailio};
+use crate::require::needs;
+use crate::server::rabbitmq::Rabbit;
+use crate::{turn, wait};
+
+/// Publishes every event to `exchange`, with what it carried: key and document.
+fn telling(config: Config, exchange: &str, subscribe: &str) -> Config {
+    config.routes(&format!(
+        r#"event_route[kazoo:mod-init] {{
+               {subscribe}
+           }}
+           event_route[kazoo:consumer-event] {{
+               if ($(kzE{{kz.json,Event-Category}}) == "connection") {{ exit; }}
+               kazoo_publish("{exchange}", "$kzRK", "$kzE");
+           }}"#
+    ))
+}
+
+fn with(config: Config, exchange: &str, subscribe: &str) -> Kamailio {
+    start(telling(config, exchange, subscribe))
+}
+
+/// A client, and what the event routes publish.
+fn observer(exchange: &str) -> (Bus, Listener) {
+    let bus = Bus::to(Rabbit::shared().port());
+    let seen = bus.listen(exchange, "topic", "#");
+    (bus, seen)
+}
+
+/// The keys of what arrived, in order of the alphabet.
+fn keys(seen: &Listener, count: usize) -> Vec<String> {
+    seen.wait_for(count);
+    seen.settle();
+    let mut keys: Vec<String> = seen.messages().into_iter().map(|each| each.key).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn the_form_with_four_arguments() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let (bus, seen) = observer("s.four.seen");
+    let kamailio = with(
+        shared(),
+        "s.four.seen",
+        r#"$var(queue) = "s.four.queue";
+           kazoo_subscribe("s.four", "direct", $var(queue), "the.key");"#,
+    );
+    bus.publish("s.four", "other.key", "{}");
+    bus.publish("s.four", "the.key", r#"{'Name': "x/y", "n": 1.50}"#);
+    let message = seen.only();
+    assert_eq!(message.key, "the.key");
+    let text = message.text();
+    let begin = r#"{ "Name": "x\/y", "n": 1.50, "AMQP-Broker-Zone": "local", "AMQP-Received": "#;
+    assert!(text.starts_with(begin), "{text}");
+    assert_eq!(bus.waiting("s.four.queue"), Some((0, 1)));
+    kamailio.stop();
+    // Its last consumer is gone, and with it the queue.
+    wait::until("the queue is gone", || {
+        bus.waiting("s.four.queue").is_none()
+    });
+}
+
+#[test]
+fn one_key_several_keys_or_none() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let (bus, seen) = observer("s.keys.seen");
+    let kamailio = with(
+        shared(),
+        "s.keys.seen",
+        r#"kazoo_subscribe("{'exchange':'s.keys','type':'topic','queue':'s.keys.1','routing':'one.*'}");
+           kazoo_subscribe("{'exchange':'s.keys','type':'topic','queue':'s.keys.2','routing':['two.#','three','four']}");
+           kazoo_subscribe("{'exchange':'s.fan','type':'fanout','queue':'s.keys.3'}");"#,
+    );
+    for key in [
+        "one.a", "one.a.b", "two", "two.a.b", "three", "four", "five",
+    ] {
+        bus.publish("s.keys", key, "{}");
+    }
+    bus.publish("s.fan", "anything", "{}");
+    let expected = ["anything", "four", "one.a", "three", "two", "two.a.b"];
+    assert_eq!(keys(&seen, expected.len()), expected);
+    kamailio.stop();
+}
+
+#[test]
+fn the_definitions_of_exchange_and_queue_are_followed() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let rabbit = Rabbit::start();
+    let bus = Bus::to(rabbit.port());
+    let kamailio = start(at(&rabbit.url()).routes(
+        r#"event_route[kazoo:mod-init] {
+               kazoo_subscribe("{'exchange':'plain','type':'topic','queue':'plain','routing':'#'}");
+               kazoo_subscribe("{'exchange':'flat','type':'topic','queue':'flat','routing':'#','durable':1,'auto_delete':0}");
+               kazoo_subscribe("{'exchange':'nested','exchange-def':{'type':'fanout','durable':true,'auto_delete':true,'internal':'1'},
+                   'queue':'nested','queue-def':{'durable':'1','auto_delete':false,'exclusive':0}}");
+               kazoo_subscribe("{'exchange':'nested2','exchange-def':{'type':'direct'},'queue':'own','queue-def':{'exclusive':1},'routing':'k'}");
+           }"#,
+    ));
+    let mut exchanges: Vec<String> = rabbit
+        .control(&[
+            "list_exchanges",
+            "name",
+            "type",
+            "durable",
+            "auto_delete",
+            "internal",
+        ])
+        .lines()
+        .filter(|line| !line.starts_with("amq.") && !line.starts_with("name"))
+        .map(|line| line.replace('\t', " "))
+        .filter(|line| !line.starts_with(' '))
+        .collect();
+    exchanges.sort();
+    assert_eq!(
+        exchanges,
+        [
+            "flat topic true false false",
+            "nested fanout true true true",
+            "nested2 direct false false false",
+            "plain topic false false false",
+            "targeted direct false false false",
+        ]
+    );
+    let queues = rabbit.control(&["list_queues", "name", "durable", "auto_delete", "exclusive"]);
+    for expected in [
+        "plain\tfalse\ttrue\tfalse",
+        "flat\ttrue\tfalse\tfalse",
+        "nested\ttrue\tfalse\tfalse",
+        "own\tfalse\ttrue\ttrue",
+    ] {
+        assert!(
+            queues.lines().any(|line| line == expected),
+            "{expected}:\n{queues}"
+        );
+    }
+    assert_eq!(bus.waiting("plain"), Some((0, 1)));
+    kamailio.stop();
+}
+
+#[test]
+fn all_bindings_between_exchanges_are_made() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let (bus, seen) = observer("s.bind.seen");
+    let kamailio = with(
+        shared(),
+        "s.bind.seen",
+        r#"kazoo_subscribe("{'exchange':'s.bind','type':'topic','queue':'s.bind','routing':'#',
+               'exchange-bindings': {
+                   's.from1': {'type':'topic','routing':['a.*','b']},
+                   's.from2': {'type':'topic','routing':'c'},
+                   's.from3': {'type':'fanout','routing':['d']} } }");"#,
+    );
+    for (exchange, key) in [
+        ("s.from1", "a.1"),
+        ("s.from1", "b"),
+        ("s.from1", "c"),
+        ("s.from2", "c"),
+        ("s.from2", "b"),
+        ("s.from3", "any"),
+        ("s.bind", "own"),
+    ] {
+        bus.publish(exchange, key, "{}");
+    }
+    assert_eq!(keys(&seen, 5), ["a.1", "any", "b", "c", "own"]);
+    kamailio.stop();
+}
+
+#[test]
+fn a_passive_subscription_takes_what_is_there() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let (bus, seen) = observer("s.passive.seen");
+    bus.keep("s.passive", "s.passive.queue");
+    bus.publish("s.passive", "before", "{}");
+    let kamailio = with(
+        shared(),
+        "s.passive.seen",
+        r#"kazoo_subscribe("{'exchange':'s.passive','exchange-def':{'type':'topic','passive':1},
+               'queue':'s.passive.queue','queue-def':{'passive':1},'routing':'#','no_ack':0}");"#,
+    );
+    assert_eq!(seen.only().key, "before");
+    kamailio.stop();
+    assert!(bus.waiting("s.passive.queue").is_some());
+}
+
+#[test]
+fn a_federated_subscription_is_made_in_every_zone() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let away = Rabbit::start();
+    let (here, seen) = observer("s.fed.seen");
+    let there = Bus::to(away.port());
+    let kamailio = with(
+        alone()
+            .text_param("amqp_primary_zone", "home")
+            .text_param("amqp_connection", &Rabbit::shared().url())
+            .text_param("amqp_connection", &format!("zone=away;{}", away.url())),
+        "s.fed.seen",
+        r#"kazoo_subscribe("{'exchange':'s.fed','type':'topic','queue':'s.fed','routing':'#','federate':1}");
+           kazoo_subscribe("{'exchange':'s.home','type':'topic','queue':'s.home','routing':'#'}");"#,
+    );
+    assert_eq!(there.waiting("s.home"), None);
+    here.publish("s.fed", "here", r#"{"Server-ID":"service"}"#);
+    there.publish("s.fed", "there", r#"{"Server-ID":"service"}"#);
+    there.publish("s.fed", "none", r#"{"Server-ID":""}"#);
+    assert_eq!(keys(&seen, 3), ["here", "none", "there"]);
+    for message in seen.messages() {
+        let sent = message.json();
+        let (zone, server) = (&sent["AMQP-Broker-Zone"], &sent["Server-ID"]);
+        match message.key.as_str() {
+            "here" => assert_eq!(
+                (zone, server),
+                (&"home".into(), &"consumer://1/service".into())
+            ),
+            "there" => assert_eq!(
+                (zone, server),
+                (&"away".into(), &"consumer://2/service".into())
+            ),
+            // It was taken out, so that publishing put its own in.
+            _ => assert!(server.as_str().unwrap().starts_with("kamailio@"), "{sent}"),
+        }
+    }
+    kamailio.stop();
+}
+
+#[test]
+fn an_answer_finds_back_to_the_server_of_the_question() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let away = Rabbit::start();
+    let there = Bus::to(away.port());
+    let answers = there.listen("targeted", "direct", "asker.key");
+    let kamailio = start(
+        alone()
+            .text_param("amqp_connection", &Rabbit::shared().url())
+            .text_param("amqp_connection", &format!("zone=away;{}", away.url()))
+            .routes(
+                r#"event_route[kazoo:mod-init] {
+                       kazoo_subscribe("{'exchange':'s.ask','type':'topic','queue':'s.ask','routing':'#','federate':1}");
+                   }
+                   event_route[kazoo:consumer-event] {
+                       if ($(kzE{kz.json,Event-Category}) == "connection") { exit; }
+                       kazoo_publish("targeted", $(kzE{kz.json,Server-ID}),
+                           "{'Msg-ID': '$(kzE{kz.json,Msg-ID})', 'Answer': 42}");
+                   }"#,
+            ),
+    );
+    there.publish("s.ask", "q", r#"{"Server-ID":"asker.key","Msg-ID":"q-1"}"#);
+    let answer = answers.only().json();
+    assert_eq!(
+        (&answer["Msg-ID"], &answer["Answer"]),
+        (&"q-1".into(), &42.into())
+    );
+    kamailio.stop();
+}
+
+#[test]
+fn a_consistent_worker_gets_all_of_one_key() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let (bus, seen) = observer("s.hash.seen");
+    let kamailio = start(
+        shared().number("amqp_consumer_workers", 3).routes(
+            r#"event_route[kazoo:mod-init] {
+                   kazoo_subscribe("{'exchange':'s.hash','type':'topic','queue':'s.hash.1','routing':'by.key.#','consistent-worker':1}");
+                   kazoo_subscribe("{'exchange':'s.hash','type':'topic','queue':'s.hash.2','routing':'by.field','consistent-worker':true,'consistent-worker-key':'Call-ID'}");
+               }
+               event_route[kazoo:consumer-event] {
+                   if ($(kzE{kz.json,Event-Category}) == "connection") { exit; }
+                   $var(id) = $(kzE{kz.json,Call-ID});
+                   kazoo_publish("s.hash.seen", "$kzRK $var(id)", "{'pid': $pp, 'n': '$(kzE{kz.json,N})'}");
+               }"#,
+        ),
+    );
+    for number in 0..30 {
+        for which in 0..20 {
+            bus.publish(
+                "s.hash",
+                &format!("by.key.{which}"),
+                format!(r#"{{"N":"{number}"}}"#),
+            );
+            let body = format!(r#"{{"Call-ID":"c{which}","N":"{number}"}}"#);
+            bus.publish("s.hash", "by.field", body);
+        }
+    }
+    let mut of_key = std::collections::HashMap::new();
+    let mut workers = std::collections::HashSet::new();
+    for message in seen.wait_for(1200) {
+        let told = message.json();
+        let (pid, next) = of_key
+            .entry(message.key.clone())
+            .or_insert((told["pid"].clone(), 0));
+        assert_eq!(told["pid"], *pid, "{} went to two workers", message.key);
+        assert_eq!(told["n"], next.to_string(), "{} in order", message.key);
+        *next += 1;
+        workers.insert(told["pid"].to_string());
+    }
+    assert_eq!(of_key.len(), 40);
+    assert_eq!(workers.len(), 3, "every worker has its share");
+    kamailio.stop();
+}
+
+#[test]
+fn the_others_are_shared_among_the_workers() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let bus = Bus::to(Rabbit::shared().port());
+    // Each event waits until two workers have one.
+    let kamailio = start(shared().number("amqp_consumer_workers", 2).routes(
+        r##"event_route[kazoo:mod-init] { kazoo_subscribe("s.share", "topic", "s.share", "#"); }
+               event_route[kazoo:consumer-event] {
+                   if ($(kzE{kz.json,Event-Category}) == "connection") { exit; }
+                   $var(n) = $shtinc(count=>here);
+                   while ($sht(count=>here) < 2) { usleep("5000"); }
+                   $var(n) = $shtinc(count=>done);
+               }"##,
+    ));
+    for _ in 0..2 {
+        bus.publish("s.share", "x", "{}");
+    }
+    wait_counted(&kamailio, "done", 2);
+    kamailio.stop();
+}
+
+#[test]
+fn what_is_subscribed_is_shown() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let kamailio = with(
+        shared(),
+        "s.shown.seen",
+        r#"kazoo_subscribe("s.shown", "topic", "s.shown.queue", "a.b");"#,
+    );
+    let shown = subscriptions(&kamailio);
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert_eq!(shown[0]["exchange"], "s.shown");
+    assert_eq!(shown[0]["queue"], "s.shown.queue");
+    assert_eq!(shown[0]["state"], "open");
+    kamailio.stop();
+}
+
+#[test]
+fn outside_of_mod_init_it_is_false() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let kamailio = start(shared().request(
+        r##"kazoo_subscribe("s.late", "topic", "s.late", "#"); $var(answer) = "" + $rc;
+           kazoo_subscribe("{'exchange':'s.late','type':'topic','queue':'s.late','routing':'#'}");
+           $var(answer) = $var(answer) + $rc;"##,
+    ));
+    assert_eq!(kamailio.sip().message("x", b""), "-1-1");
+    assert_eq!(Bus::to(Rabbit::shared().port()).waiting("s.late"), None);
+    let log = kamailio.stop();
+    assert!(log.contains("mod-init"), "{log}");
+}
+
+#[test]
+fn a_bad_subscription_is_an_error_at_start() {
+    needs!("kamailio", "kazoo");
+    let _turn = turn::light();
+    for (document, named) in [
+        ("", "JSON"),
+        ("not json", "JSON"),
+        ("[]", "object"),
+        ("{'type':'topic','queue':'q','routing':'#'}", "exchange"),
+        ("{'exchange':'e','queue':'q','routing':'#'}", "type"),
+        (
+            "{'exchange':'e','type':'topic','queue':'q','routing':5}",
+            "routing",
+        ),
+        (
+            "{'exchange':'e','type':'topic','queue':'q','exchange-bindings':[]}",
+            "exchange-bindings",
+        ),
+    ] {
+        let call = format!(r#"event_route[kazoo:mod-init] {{ kazoo_subscribe("{document}"); }}"#);
+        let outcome = alone()
+            .number("drain_timeout_ms", 100)
+            .routes(&call)
+            .outcome();
+        let (status, log) = outcome.unwrap_or_else(|_| panic!("{document} was accepted"));
+        assert!(
+            status.code().is_some_and(|code| code != 0),
+            "{document}: {status}"
+        );
+        assert!(log.contains(named), "{document}: no {named} in\n{log}");
+    }
+}
