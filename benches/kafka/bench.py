@@ -1,0 +1,129 @@
+"""event_kafka.so, side by side with the library alone: a ThreadedProducer, or a BaseConsumer that is polled, with
+the same settings on the same cluster. There is no original for Kamailio."""
+
+import time
+from statistics import median
+
+from common.harness import harness
+from common.process import cpu_ns
+from common.table import Table
+from kafka.stand import Cluster, Stand
+
+SIZE = 256
+BURST, BURSTS = 1_000, 40
+FLAT_OUT = 1_000_000
+WORKERS = 4
+REPORTED = 200_000
+CONSUMED = 400_000
+BARE, OURS = NAMES = ("the library alone", "sipbus")
+
+
+class Bench:
+    def __init__(self, rounds, scale, say):
+        self.rounds = rounds
+        self.scale = scale
+        self.say = say
+        self.table = Table(*NAMES)
+        self.faults = []
+
+    def count(self, whole):
+        return max(WORKERS, round(whole * self.scale / WORKERS) * WORKERS)
+
+    def repeat(self, part, once, partitions=16):
+        """The figures of once(cluster), of every round, by name."""
+        found = {}
+        for turn in range(self.rounds):
+            with Cluster(partitions) as cluster:
+                figures = once(cluster)
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            self.say(f"{part}, round {turn + 1}: {shown}")
+            for name, value in figures.items():
+                found.setdefault(name, []).append(value)
+        return found
+
+    def check(self, stand, part, accepted):
+        delivered = stand.counter("delivered")
+        if delivered != accepted or stand.counter("rejected"):
+            self.faults.append(f"{part}: {accepted - delivered} of {accepted} lost")
+
+    # The parts, each a name on the command line.
+
+    def burst(self):
+        found = self.repeat("burst", self.burst_once)
+        for what in ("kafka_publish()", "with a report route"):
+            self.table.row(f"{what} in a burst of {BURST:,}", "us a call", None, median(found[what]), wanted="< 0.5")
+
+    def burst_once(self, cluster):
+        with Stand(cluster) as stand:
+            sip, figures, accepted = stand.kamailio.sip, {}, 0
+            for what, route in (("kafka_publish()", "publish"), ("with a report route", "report")):
+                took, empty = [], []
+                for _ in range(self.count(BURSTS)):
+                    empty.append(sip.ask("empty", BURST)[0])
+                    micros, refused = sip.ask(route, BURST)
+                    took.append(micros)
+                    accepted += BURST - refused
+                    # Nothing of this burst is on its way any more when the next one begins.
+                    stand.settled("delivered", accepted)
+                figures[what] = (median(took) - median(empty)) / BURST
+            self.check(stand, "burst", accepted)
+            return figures
+
+    def publish(self):
+        found = self.repeat("publish", lambda cluster: self.publish_once(cluster, "publish", FLAT_OUT))
+        self.table.add("delivered, flat out from 4 workers", "messages/s", "more",
+                       {BARE: found["bare"], OURS: found["ours"]}, 0.8)
+        self.table.row("processor time a message", "us", None, median(found["cpu"]))
+        self.table.row("calls refused", "", None, sum(found["refused"]))
+
+    def report(self):
+        found = self.repeat("report", lambda cluster: self.publish_once(cluster, "report", REPORTED))
+        self.table.add("delivered and reported to a route, flat out", "messages/s", "more",
+                       {BARE: found["bare"], OURS: found["ours"]})
+
+    def publish_once(self, cluster, route, whole):
+        count = self.count(whole)
+        with Stand(cluster) as stand:
+            sip, pids = stand.kamailio.sip, stand.kamailio.pids()
+            for _ in range(WORKERS):
+                sip.ask(route, 100)
+            warm = WORKERS * 100
+            stand.settled("delivered", warm)
+            before, begin = cpu_ns(pids), time.monotonic_ns()
+            for _ in range(WORKERS):
+                sip.send(route, count // WORKERS)
+            refused = sum(sip.receive()[1] for _ in range(WORKERS))
+            accepted = count - refused
+            stand.settled("delivered", warm + accepted)
+            took = time.monotonic_ns() - begin
+            cpu = cpu_ns(pids) - before
+            self.check(stand, route, warm + accepted)
+        delivered, bare_took = harness("kafka-produce", cluster.brokers, "bench", count, SIZE)
+        return {
+            "bare": delivered * 1e9 / bare_took,
+            "ours": accepted * 1e9 / took,
+            "cpu": cpu / 1e3 / accepted,
+            "refused": refused,
+        }
+
+    def consume(self):
+        for workers in (1, 4):
+            found = self.repeat(f"consume, {workers}", lambda cluster, w=workers: self.consume_once(cluster, w), 64)
+            self.table.add(f"consuming, {workers} event worker{'s' if workers > 1 else ''}", "events/s", "more",
+                           {BARE: found["bare"], OURS: found["ours"]})
+
+    def consume_once(self, cluster, workers):
+        count = self.count(CONSUMED)
+        harness("kafka-produce", cluster.brokers, "consumed", count, SIZE)
+        bare, bare_took = harness("kafka-consume", cluster.brokers, "consumed", count)
+        line = f"group=bench;topics=consumed;workers={workers};t.auto.offset.reset=earliest"
+        with Stand(cluster, line) as stand:
+            # The first event comes when the group is formed, which takes seconds.
+            stand.settled("consumed", 1)
+            first, begin = stand.counter("consumed"), time.monotonic_ns()
+            stand.settled("consumed", bare)
+            took = time.monotonic_ns() - begin
+        return {"bare": bare * 1e9 / bare_took, "ours": (bare - first) * 1e9 / took}
+
+
+PARTS = ("burst", "publish", "report", "consume")

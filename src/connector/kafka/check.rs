@@ -1,0 +1,63 @@
+//! What the library says of the settings before anything runs.
+
+use super::session::{config, explain};
+use crate::kafka::settings::Settings;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::producer::{BaseProducer, Producer};
+use std::time::Duration;
+
+/// Every mistake, as a sentence. Clients are made for it, and where the settings want an answer of a
+/// broker, that is waited for. Blocking.
+pub(super) fn check(settings: serde_json::Value) -> Vec<String> {
+    let settings: Settings = match serde_json::from_value(settings) {
+        Ok(settings) => settings,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut mistakes = Vec::new();
+    let bytes = settings.common.message_bytes_max;
+    for (index, producer) in settings.producers.iter().enumerate() {
+        let config = config(&producer.brokers, &producer.properties, bytes);
+        match config.create::<BaseProducer>() {
+            Ok(client) if settings.needs_broker => {
+                let wait = Duration::from_millis(settings.metadata_timeout_ms);
+                if let Err(error) = client.client().fetch_metadata(None, wait) {
+                    mistakes.push(format!(
+                        "brokers = \"{}\": none of them answers: {} (init_without_kafka = 1 starts all the same)",
+                        producer.brokers,
+                        explain(&error)
+                    ));
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                mistakes.push(format!("{}: {}", title(&settings, index), explain(&error)));
+            }
+        }
+    }
+    for socket in &settings.sockets {
+        let config = config(&socket.brokers, &socket.properties, bytes);
+        if let Err(error) = config.create::<BaseProducer>() {
+            mistakes.push(format!("{socket}: {}", explain(&error)));
+        }
+    }
+    for line in &settings.consumers {
+        let config: ClientConfig = super::consume::config(line);
+        if let Err(error) = config.create::<BaseConsumer>() {
+            let group = &line.group;
+            mistakes.push(format!("consume, group={group}: {}", explain(&error)));
+        }
+    }
+    mistakes
+}
+
+/// What the configuration calls a producer.
+fn title(settings: &Settings, index: usize) -> String {
+    let own = settings.targets.iter().filter(|t| t.producer == index);
+    let ids: Vec<&str> = own.map(|target| target.id.as_str()).collect();
+    match (settings.module.as_str(), ids.is_empty()) {
+        ("kafka", true) => "configuration".to_owned(),
+        ("kafka", false) => format!("configuration or topic {}", ids.join(", ")),
+        _ => format!("broker_id [{}]", ids.join("], [")),
+    }
+}

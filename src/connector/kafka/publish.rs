@@ -1,0 +1,240 @@
+//! Delivers the lanes' frames.
+//!
+//! Frames go to the library's producers, which confirm them in any order. Those that were taken from a
+//! lane in one turn are a page of the ledger; a lane's pages are released in their order, each when all
+//! of its messages have their delivery report.
+
+use super::ledger::{Ledger, Outcome, PAGES, Tally};
+use super::notice::Notices;
+use super::presence::Presence;
+use super::send::{Sent, Session};
+use super::session::Client;
+use crate::kafka::settings::Settings;
+use crate::link::{Outbound, Turn, Verdict};
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// Cost of a turn, in bytes, if there are so many.
+const TURN_COST: usize = 256 * 1024;
+
+/// Turns before delivery reports are looked at.
+const TURNS: usize = 64;
+
+/// Pause before a full library is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+
+/// Pause before everything is made anew after a fatal error.
+const FATAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the publisher needs besides the lanes.
+pub(super) struct Desk {
+    pub(super) settings: Rc<Settings>,
+    pub(super) presence: Rc<Presence>,
+    pub(super) tallies: Arc<[Tally]>,
+    pub(super) outcomes: Sender<Outcome>,
+    pub(super) reported: Arc<Notify>,
+    pub(super) notices: Notices,
+}
+
+/// Runs until the engine drains and everything is delivered.
+///
+/// # Errors
+/// What the library does not take of the settings.
+pub(super) async fn run(
+    desk: Desk,
+    mut outbound: Outbound,
+    mut drain: watch::Receiver<bool>,
+) -> Result<(), String> {
+    loop {
+        let mut publisher = Publisher::open(&desk, &mut outbound)?;
+        if publisher.serve(&mut drain).await {
+            return Ok(());
+        }
+        drop(publisher);
+        desk.presence
+            .complained("the library gave up; everything on its way is sent again");
+        outbound.rewind();
+        tokio::time::sleep(FATAL_PAUSE).await;
+    }
+}
+
+/// A message that the library has no room for.
+struct Parked {
+    frame: Vec<u8>,
+    page: u16,
+}
+
+struct Publisher<'a> {
+    desk: &'a Desk,
+    outbound: &'a mut Outbound,
+    sender: Session<'a>,
+    finished: Receiver<u16>,
+    /// The turns on the pages, by page.
+    turns: Vec<Option<Turn>>,
+    /// Pages that are done and wait for older ones of their lane.
+    done: Vec<bool>,
+    /// Pages by lane, oldest first.
+    lanes: Vec<VecDeque<u16>>,
+    free: Vec<u16>,
+    parked: Option<Parked>,
+}
+
+impl<'a> Publisher<'a> {
+    fn open(desk: &'a Desk, outbound: &'a mut Outbound) -> Result<Self, String> {
+        let (ledger, finished) = Ledger::open(
+            Arc::clone(&desk.tallies),
+            desk.outcomes.clone(),
+            Arc::clone(&desk.reported),
+            desk.notices.clone(),
+        );
+        let pages = || 0..PAGES;
+        Ok(Self {
+            desk,
+            outbound,
+            sender: Session::open(desk, ledger)?,
+            finished,
+            turns: pages().map(|_| None).collect(),
+            done: vec![false; PAGES],
+            lanes: Vec::new(),
+            free: pages()
+                .rev()
+                .filter_map(|page| u16::try_from(page).ok())
+                .collect(),
+            parked: None,
+        })
+    }
+
+    /// True when everything accepted is delivered and nothing more is accepted; false if all that is on
+    /// its way is to be sent again.
+    async fn serve(&mut self, drain: &mut watch::Receiver<bool>) -> bool {
+        let mut draining = false;
+        loop {
+            self.collect();
+            if self.sender.ledger.is_failed() {
+                return false;
+            }
+            if self.fill() {
+                // Other tasks have their turns.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let waiting = self.free.len() < PAGES;
+            if draining && !waiting && self.parked.is_none() {
+                self.outbound.close();
+                if self.outbound.is_empty() {
+                    return true;
+                }
+                continue;
+            }
+            let (full, room) = (self.parked.is_some(), !self.free.is_empty());
+            tokio::select! {
+                () = self.outbound.ready(), if room && !full => {}
+                () = self.sender.ledger.settled.notified() => {}
+                () = tokio::time::sleep(FULL_PAUSE), if full => {}
+                _ = drain.wait_for(|drain| *drain), if !draining => {
+                    draining = true;
+                    self.desk.presence.draining();
+                    self.sender.clients.iter().for_each(Client::flush);
+                }
+            }
+        }
+    }
+
+    /// Hands frames to the library. True if there were any.
+    fn fill(&mut self) -> bool {
+        let Self {
+            sender,
+            outbound,
+            parked,
+            ..
+        } = self;
+        if let Some(waiting) = parked
+            && sender.send(&waiting.frame, waiting.page, true) == Sent::Full
+        {
+            return false;
+        }
+        *parked = None;
+        for turn in 0..TURNS {
+            let Some(page) = self.free.pop() else {
+                return turn > 0;
+            };
+            sender.ledger.begin(page);
+            let taken = outbound.turn(TURN_COST, |frame| match sender.send(frame, page, false) {
+                Sent::Done => Verdict::Sent(frame.len()),
+                Sent::Never => Verdict::Rejected,
+                Sent::Full => {
+                    let frame = frame.to_vec();
+                    *parked = Some(Parked { frame, page });
+                    Verdict::Sent(TURN_COST)
+                }
+            });
+            let Some(taken) = taken else {
+                // A lane that turned out to be broken may have left something on it.
+                if sender.ledger.is_blank(page) {
+                    self.free.push(page);
+                }
+                return turn > 0;
+            };
+            if self.lanes.len() <= taken.lane() {
+                self.lanes.resize_with(taken.lane() + 1, VecDeque::new);
+            }
+            if let (Some(lane), Some(place)) = (
+                self.lanes.get_mut(taken.lane()),
+                self.turns.get_mut(usize::from(page)),
+            ) {
+                lane.push_back(page);
+                *place = Some(taken);
+            }
+            sender.ledger.settle(page, false);
+            if parked.is_some() {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Releases the pages that are done.
+    fn collect(&mut self) {
+        let mut any = false;
+        while let Ok(page) = self.finished.try_recv() {
+            any = true;
+            if let Some(done) = self.done.get_mut(usize::from(page)) {
+                *done = true;
+            }
+            let turn = self.turns.get(usize::from(page)).copied().flatten();
+            if let Some(lane) = turn.map(|turn| turn.lane()) {
+                self.release(lane);
+            }
+        }
+        if any {
+            self.desk.presence.show(&self.desk.tallies);
+        }
+    }
+
+    fn release(&mut self, lane: usize) {
+        let Some(pages) = self.lanes.get_mut(lane) else {
+            return;
+        };
+        while let Some(page) = pages.front().copied() {
+            let index = usize::from(page);
+            let (Some(done), Some(turn)) = (self.done.get_mut(index), self.turns.get_mut(index))
+            else {
+                return;
+            };
+            if !*done {
+                return;
+            }
+            pages.pop_front();
+            *done = false;
+            if let Some(mut turn) = turn.take() {
+                turn.reject(self.sender.ledger.failed(page));
+                self.outbound.release_turn(&turn);
+            }
+            self.free.push(page);
+        }
+    }
+}

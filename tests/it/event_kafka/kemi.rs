@@ -1,0 +1,112 @@
+//! KEMI: publishing from Lua and Python, report functions, and the callback for records.
+
+use crate::event_kafka::at;
+use crate::require::needs;
+use crate::server::kafka::Kafka;
+use crate::{turn, wait};
+
+const LUA: &str = r#"
+function ksr_request_route()
+    if KSR.pv.get("$rm") == "OPTIONS" then
+        KSR.sl.send_reply(200, "OK")
+        return 1
+    end
+    local rc = KSR.event_kafka.publish("k1", "plain")
+    rc = rc .. KSR.event_kafka.publish_key("k1", "keyed", "key")
+    rc = rc .. KSR.event_kafka.publish_report("k1", "reported", "key", "report")
+    rc = rc .. KSR.event_kafka.publish_headers("k1", "headed", "key", "", "a=b")
+    rc = rc .. KSR.event_kafka.publish("k2", "nothing")
+    KSR.sl.send_reply(200, "rc=" .. rc)
+    return 1
+end
+
+function report()
+    KSR.info("report: " .. KSR.pv.gete("$avp(kafka_id)") .. " " .. KSR.pv.gete("$avp(kafka_status)")
+        .. " " .. KSR.pv.gete("$avp(kafka_msg)") .. "\n")
+    return 1
+end
+
+function kafka_event(evname)
+    KSR.info("event: " .. evname .. " " .. KSR.pv.gete("$kafka(msg)") .. "\n")
+    return 1
+end
+"#;
+
+const PYTHON: &str = r#"
+import KSR as KSR
+
+def mod_init():
+    return kamailio()
+
+class kamailio:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        if KSR.pv.get("$rm") == "OPTIONS":
+            KSR.sl.send_reply(200, "OK")
+            return 1
+        rc = "%d" % KSR.event_kafka.publish("k1", "plain")
+        rc += "%d" % KSR.event_kafka.publish_key("k1", "keyed", "key")
+        rc += "%d" % KSR.event_kafka.publish_report("k1", "reported", "key", "report")
+        rc += "%d" % KSR.event_kafka.publish_headers("k1", "headed", "key", "", "a=b")
+        rc += "%d" % KSR.event_kafka.publish("k2", "nothing")
+        KSR.sl.send_reply(200, "rc=" + rc)
+        return 1
+
+    def report(self, msg):
+        KSR.info("report: %s %s %s\n" % (KSR.pv.gete("$avp(kafka_id)"),
+            KSR.pv.gete("$avp(kafka_status)"), KSR.pv.gete("$avp(kafka_msg)")))
+        return 1
+
+    def kafka_event(self, msg, evname):
+        KSR.info("event: %s %s\n" % (evname, KSR.pv.gete("$kafka(msg)")))
+        return 1
+"#;
+
+/// Publishes, has one reported, and consumes what was published.
+fn works(language: &str, file: &str, script: &str) {
+    let kafka = Kafka::start();
+    let topic = kafka.topic();
+    let consume = format!(
+        "brokers={};group={topic};topics={topic};t.auto.offset.reset=earliest",
+        kafka.bootstrap()
+    );
+    let kamailio = at(&kafka, &topic)
+        .text_param("consume", &consume)
+        .text_param("event_callback", "kafka_event")
+        .script(language, file, script)
+        .start();
+    assert_eq!(kamailio.sip().message("x", b""), "rc=1111-1");
+    kamailio.wait_counter("consumed", 4);
+    wait::until("the report has run", || {
+        kamailio.log().contains("report: k1 0 reported")
+    });
+    let records = kafka.records(&topic).wait_for(4);
+    assert_eq!(
+        records
+            .iter()
+            .filter(|record| record.headers == "a=b")
+            .count(),
+        1
+    );
+    let log = kamailio.stop();
+    for message in ["plain", "keyed", "reported", "headed"] {
+        let line = format!("event: kafka:{topic} {message}");
+        assert_eq!(log.matches(&line).count(), 1, "{line} in\n{log}");
+    }
+}
+
+#[test]
+fn lua_publishes_and_is_called_back() {
+    needs!("kamailio", "event_kafka", "kafka", "app_lua.so");
+    let _turn = turn::light();
+    works("lua", "script.lua", LUA);
+}
+
+#[test]
+fn python_publishes_and_is_called_back() {
+    needs!("kamailio", "event_kafka", "kafka", "app_python3.so");
+    let _turn = turn::light();
+    works("python", "script.py", PYTHON);
+}

@@ -1,0 +1,18 @@
+//! The Kafka connector against librdkafka's mock cluster, which can be told to fail in every way that
+//! real clusters do. This program stands for Kamailio: it has the lanes and the event workers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a stand-in for processes needs threads"
+)]
+
+mod consume;
+mod fault;
+mod publish;
+mod stand;
