@@ -1,0 +1,46 @@
+//! KEMI: the same functions from Lua.
+
+use super::{event, subscribed};
+use crate::require::needs;
+use crate::server::nats::Nats;
+use crate::subscriber::text;
+use crate::turn;
+
+const LUA: &str = r#"
+function ksr_request_route()
+    if KSR.pv.get("$rm") == "OPTIONS" then
+        KSR.sl.send_reply(200, "OK")
+        return 1
+    end
+    local one = KSR.event_kafka.raise_event("E_TEST")
+    local two = KSR.event_kafka.raise_event_json("E_TEST", '{"user": "' .. KSR.pv.gete("$rU") .. '"}')
+    local three = KSR.event_kafka.subscribe_event_expire("E_OTHER", "nats:events", 60)
+    local four = KSR.event_kafka.raise_event_json("E_OTHER", "[]")
+    local five = KSR.event_kafka.subscribe_event_expire("E_OTHER", "nats:events", 0)
+    local six = KSR.event_kafka.subscribe_event("E_OTHER", "no socket")
+    local seven = KSR.event_kafka.raise_event("")
+    KSR.sl.send_reply(200, "rc=" .. one .. two .. three .. four .. five .. six .. seven)
+    return 1
+end
+"#;
+
+#[test]
+fn lua_raises_and_subscribes() {
+    needs!("kamailio", "event_kafka", "nats", "app_lua.so");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let (config, subscriber) = subscribed(&nats);
+    let kamailio = config.script("lua", "script.lua", LUA).start();
+    assert_eq!(kamailio.sip().message("alice", b""), "rc=11111-1-1");
+    let sent: Vec<_> = subscriber.wait_for(3).iter().map(text).collect();
+    let nothing = |name: &str| format!(r#"{{"jsonrpc":"2.0","method":"{name}"}}"#);
+    assert_eq!(
+        sent,
+        [
+            nothing("E_TEST"),
+            event(r#"{"user":"alice"}"#),
+            nothing("E_OTHER")
+        ]
+    );
+    kamailio.stop();
+}
