@@ -7,6 +7,21 @@
 #include <stdint.h>
 #include "sipbus_host.h"
 
+// Bytes of a routing key, and of what `kazoo_encode` takes, at the most.
+#define SIPBUS_KAZOO_SHORT_BYTES_MAX 255
+
+// `kazoo_pua_publish`: the message says what it is about.
+#define SIPBUS_KAZOO_BY_PACKAGE 0
+
+// `kazoo_pua_publish_mwi`.
+#define SIPBUS_KAZOO_MWI 1
+
+// `kazoo_pua_publish_presence`.
+#define SIPBUS_KAZOO_PRESENCE 2
+
+// `kazoo_pua_publish_dialoginfo`.
+#define SIPBUS_KAZOO_DIALOGINFO 3
+
 // Bytes with a length. NULL with length 0 is empty.
 typedef struct sipbus_slice {
   // The first byte.
@@ -22,6 +37,86 @@ typedef struct sipbus_evapi_event {
   // The event's name for the callback. Lives as long as the process.
   const char *name;
 } sipbus_evapi_event;
+
+// What the shim runs for a message.
+typedef struct sipbus_kafka_event {
+  // Index of the event route, or -1: then the KEMI callback is called, if there is one.
+  int32_t route;
+  // The event's name for the callback. Valid until the next event.
+  const char *name;
+} sipbus_kafka_event;
+
+// What became of a message that was published with a report route. Its texts are valid until the
+// event's end.
+typedef struct sipbus_kafka_report {
+  // The number that was given to kafka_publish.
+  uint32_t route;
+  // 0 if Kafka has the message, else -1.
+  int32_t status;
+  // The partition it lies in, or -1.
+  int32_t partition;
+  // The offset it lies at, or -1.
+  int64_t offset;
+  // The ID of the broker it was for.
+  struct sipbus_slice broker;
+  // Its key; empty for none.
+  struct sipbus_slice key;
+  // The message.
+  struct sipbus_slice message;
+  // Why it was not delivered; empty otherwise.
+  struct sipbus_slice error;
+} sipbus_kafka_report;
+
+// What the shim needs of the settings. The texts live as long as the process.
+typedef struct sipbus_kazoo_config {
+  // Not 0 if presence is written to a database.
+  int presence;
+  // That database, for Kamailio's database API.
+  struct sipbus_slice db_url;
+  // The table's name.
+  struct sipbus_slice presentity_table;
+  // How it is locked, by Kamailio's numbers.
+  int lock_type;
+  // The variable that holds the timeout of queries; empty for none.
+  struct sipbus_slice timeout_variable;
+} sipbus_kazoo_config;
+
+// What the shim does for one event.
+typedef struct sipbus_kazoo_event {
+  // Not 0: a transaction is to be resumed with the route of that number, which the shim had given
+  // to kazoo_async_query.
+  uint32_t resume;
+  // That transaction's index.
+  uint32_t tindex;
+  // And its label.
+  uint32_t tlabel;
+  // Else the index of the event route, or -1 if there is none: then the KEMI callback is called,
+  // if there is one.
+  int32_t route;
+  // The event's name for KEMI. Lives as long as the process.
+  const char *name;
+} sipbus_kazoo_event;
+
+// A row of the presentity table. The texts are valid until the next one is asked for.
+typedef struct sipbus_kazoo_row {
+  // First key.
+  struct sipbus_slice event;
+  // Second key.
+  struct sipbus_slice domain;
+  // Third key.
+  struct sipbus_slice username;
+  // Fourth key.
+  struct sipbus_slice etag;
+  // Who said it.
+  struct sipbus_slice sender;
+  // The document.
+  struct sipbus_slice body;
+  // When it ends, in seconds since 1970.
+  int64_t expires;
+  // How many keys, from the last one, do not matter when older rows are removed; 0: this row
+  // replaces the one with the same keys.
+  uint32_t reset;
+} sipbus_kazoo_row;
 
 // What the shim runs for one event.
 typedef struct sipbus_nats_event {
@@ -74,6 +169,10 @@ int evapi_async_unicast(uint32_t process, struct sipbus_slice data, struct sipbu
 // Phase: any process, after sipbus_create. Does not block.
 int sipbus_evapi_invalid(uint32_t process, const char *why);
 
+// Counts an answer for a transaction that is not suspended any more: -1.
+// Phase: any process, after sipbus_create. Does not block.
+int sipbus_evapi_late(uint32_t process);
+
 // Writes the clients of `module`, which is evapi. 0, or -1 before sipbus_create.
 // Phase: any process. Does not block.
 int sipbus_evapi_clients(const char *module, const sipbus_report *report);
@@ -118,6 +217,304 @@ int evapi_conidx(uint32_t *out);
 // `$evapi(srcport)`: as evapi_conidx, the client's port; 0 for a UNIX socket.
 int evapi_srcport(uint32_t *out);
 
+// Begins an event: 0 if nobody wants it, 1 if somebody does, 2 if somebody wants it with the Call-ID,
+// or -1 with the reason logged. Parameters and raise_event follow, unless it is 0 or -1.
+// Phase: any process, after sipbus_events_create. Does not block.
+int sipbus_event_begin(struct sipbus_slice event);
+
+// Adds a parameter that is a text. Without a name (NULL) it is one of a list; either all have names
+// or none. Phase: between sipbus_event_begin and raise_event. Does not block.
+void sipbus_event_add_text(struct sipbus_slice name, struct sipbus_slice value);
+
+// Adds a parameter that is a number; as sipbus_event_add_text.
+void sipbus_event_add_number(struct sipbus_slice name, int64_t value);
+
+// Sets all parameters by a JSON object or array: 0, or -1 with the reason logged.
+// Phase: as sipbus_event_add_text.
+int sipbus_event_set(struct sipbus_slice params);
+
+// `raise_event(event[, attributes[, values]])`, once the event is complete: hands it to whoever wants
+// it. 1, or -1 if it could not be handed to all of them. `callid` is the key where one is wanted;
+// empty for none. `route_out` is the index of the event route to run, or -1; if there is one,
+// sipbus_event_end must follow it.
+// Phase: any process. Blocks as kafka_publish, nats_publish and their like do.
+int raise_event(uint32_t process,
+                struct sipbus_slice callid,
+                int32_t *route_out);
+
+// Ends the event whose route has run.
+// Phase: after raise_event has told a route. Does not block.
+void sipbus_event_end(void);
+
+// `$event(name)`: 1 with the text in `text`, 2 with the number in `number`, or 0 outside the route of
+// an event or if it has no such parameter. Valid until that event's end, with a NUL behind it.
+// Phase: any. Does not block.
+int sipbus_event_variable(struct sipbus_slice name,
+                          struct sipbus_slice *text,
+                          int64_t *number);
+
+// Checks all modparams of the module, properties with the Kafka library's own verdict. Logs every
+// mistake; 0 if there was none, else -1. On success also logs which event route serves which topic.
+// Phase: mod_init. Blocks while the engine's program checks the properties.
+int sipbus_event_kafka_configure(int connection_events);
+
+// The title of event worker number `worker`, or NULL behind the last one. The text lives as long
+// as the process. Phase: after sipbus_event_kafka_configure. Does not block.
+const char *sipbus_event_kafka_worker_title(uint32_t worker);
+
+// Not 0 if a `broker_id` has that ID.
+// Phase: after sipbus_event_kafka_configure. Does not block.
+int sipbus_kafka_broker_known(struct sipbus_slice id);
+
+// How many processes run report routes.
+// Phase: after sipbus_event_kafka_configure. Does not block.
+uint32_t sipbus_kafka_report_workers(void);
+
+// `kafka_publish(broker_id, message[, key][, report_route][, headers])`: 1 if the message was
+// accepted, else -1, counted by reason. An empty `key` is none; `report` is a number that comes
+// back with the delivery report, 0 for none; `headers` is `name=value;name=value`.
+// Phase: any process, after sipbus_create. Blocks at most queue_full_wait_ms, by the rule for full
+// lanes (src/shm/lane.rs).
+int kafka_publish(uint32_t process,
+                  struct sipbus_slice broker,
+                  struct sipbus_slice message,
+                  struct sipbus_slice key,
+                  uint32_t report,
+                  struct sipbus_slice headers);
+
+// Counts a call whose arguments the shim could not evaluate; `why` is logged.
+// Phase: any process, after sipbus_create. Does not block.
+int sipbus_kafka_publish_invalid(uint32_t process, const char *why);
+
+// Notes an event that the configuration names: 0, or -1 with the reason logged.
+// Phase: fixups, after mod_init. Does not block.
+int sipbus_event_known(struct sipbus_slice event);
+
+// Checks a socket that the configuration names: 0, or -1 with the reason logged.
+// Phase: fixups, after mod_init. Does not block.
+int sipbus_event_socket_known(struct sipbus_slice socket);
+
+// Makes the tables of events, and subscribes what the configuration says. 0, or -1 with the reason
+// logged. Further calls do nothing.
+// Phase: child_init(PROC_INIT), after sipbus_create. Blocks while the engine's program checks
+// properties of Kafka's.
+int sipbus_events_create(void);
+
+// `subscribe_event(event, socket[, expire])`: 1, or -1 with the reason logged. `expire` is in seconds;
+// 0 ends the subscription, below 0 it has no end.
+// Phase: any process, after sipbus_events_create. Does not block.
+int subscribe_event(struct sipbus_slice event,
+                    struct sipbus_slice socket,
+                    int64_t expire);
+
+// 1 if there is an event of that name and, unless it is empty, a subscription of that socket; 0 if
+// there is no such event, -1 if there is no such subscription.
+// Phase: any process. Does not block.
+int sipbus_event_exists(struct sipbus_slice event, struct sipbus_slice socket);
+
+// Writes all events that were named. 0, or -1 before sipbus_events_create.
+// Phase: any process. Does not block.
+int sipbus_events_list(const sipbus_report *report);
+
+// Writes who has subscribed: to every event, or to one, or only the subscription of that socket;
+// empty for all. 0, or -1 before sipbus_events_create.
+// Phase: any process. Does not block.
+int sipbus_subscribers_list(struct sipbus_slice event,
+                            struct sipbus_slice socket,
+                            const sipbus_report *report);
+
+// Checks all modparams of the module, properties with the Kafka library's own verdict. Logs every
+// mistake; 0 if there was none, else -1.
+// Phase: mod_init. Blocks while the engine's program checks the properties.
+int sipbus_kafka_configure(int connection_events);
+
+// `kafka_send(topic, message)`: 1 if the message was accepted, else -1, counted by reason.
+// Phase: any process, after sipbus_create. Blocks at most queue_full_wait_ms, by the rule for full
+// lanes (src/shm/lane.rs).
+int kafka_send(uint32_t process, struct sipbus_slice topic, struct sipbus_slice message);
+
+// `kafka_send_key(topic, message, key)`: as kafka_send, with a key.
+int kafka_send_key(uint32_t process,
+                   struct sipbus_slice topic,
+                   struct sipbus_slice message,
+                   struct sipbus_slice key);
+
+// Counts a call whose arguments the shim could not evaluate; `why` is logged.
+// Phase: any process, after sipbus_create. Does not block.
+int sipbus_kafka_send_invalid(uint32_t process, const char *why);
+
+// Waits for the next event of worker `worker` and makes it the current one: 1 with `event_out`
+// filled, 0 if there will be no more, or -1 if there is no such worker or its inbox is broken.
+// Phase: that event worker's process. Blocks until there is one.
+int sipbus_kafka_event_wait(uint32_t worker, struct sipbus_kafka_event *event_out);
+
+// Ends the current event. `was_handled` is not 0 if a route or callback has run.
+// Phase: an event worker, after sipbus_kafka_event_wait. Does not block.
+void sipbus_kafka_event_done(int was_handled);
+
+// 1 with the current event's report in `out`, or 0 if it is a message.
+// Phase: an event worker, between wait and done. Does not block.
+int sipbus_kafka_event_report(struct sipbus_kafka_report *out);
+
+// `$kafka(msg)`: 1 with the current message's payload in `out`, or 0 if there is none; valid until
+// the event's end. Phase: any. Does not block.
+int kafka_msg(struct sipbus_slice *out);
+
+// `$kafka(key)`: as kafka_msg, the record's key, if it has one.
+int kafka_key(struct sipbus_slice *out);
+
+// `$kafka(topic)`: as kafka_msg, the topic it came from.
+int kafka_topic(struct sipbus_slice *out);
+
+// `$kafka(header.NAME)`: as kafka_msg, the first value of that header, if it has one.
+int kafka_header(struct sipbus_slice name, struct sipbus_slice *out);
+
+// `$kafka(partition)`: 1 with the current message's partition in `out`, or 0 if there is none.
+// Phase: any. Does not block.
+int kafka_partition(int64_t *out);
+
+// `$kafka(offset)`: as kafka_partition, the offset in it.
+int kafka_offset(int64_t *out);
+
+// Writes what became of messages: the sums, then every broker ID or topic, every socket that events
+// go to, and every consumer. `module` is not looked at. 0, or -1 before sipbus_create.
+// Phase: any process. Does not block.
+int sipbus_kafka_stats(const char *module, const sipbus_report *report);
+
+// Not 0 if messages can be sent to that topic. Phase: after configure. Does not block.
+int sipbus_kafka_topic_known(const char *topic);
+
+// Writes what became of the messages to `topic`. 0, or -1 before sipbus_create or if messages cannot
+// be sent there. Phase: any process. Does not block.
+int sipbus_kafka_stats_topic(const char *topic,
+                             const sipbus_report *report);
+
+// Checks all modparams of the module. `version` is Kamailio's. Logs every mistake; 0 if there was
+// none, else -1. Phase: mod_init. Does not block.
+int sipbus_kazoo_configure(const char *version);
+
+// Tells the shim what it needs of the settings: 0 with `out` filled, or -1.
+// Phase: after sipbus_kazoo_configure. Does not block.
+int sipbus_kazoo_configured(struct sipbus_kazoo_config *out);
+
+// The title of event worker number `worker`, or NULL behind the last one. The text lives as long
+// as the process. Phase: after sipbus_kazoo_configure. Does not block.
+const char *sipbus_kazoo_worker_title(uint32_t worker);
+
+// `kazoo_publish(exchange, routing_key, json[, headers])`: 1 if the message was accepted, else -1,
+// counted by reason. Phase: any process, after sipbus_create. Blocks at most queue_full_wait_ms,
+// by the rule for full lanes (src/shm/lane.rs).
+int kazoo_publish(uint32_t process,
+                  struct sipbus_slice exchange,
+                  struct sipbus_slice routing_key,
+                  struct sipbus_slice json,
+                  struct sipbus_slice headers);
+
+// Counts a call whose arguments the shim could not use; `why` is logged. -1.
+// Phase: any process, after sipbus_create. Does not block.
+int sipbus_kazoo_invalid(uint32_t process, const char *why);
+
+// Waits for the next event of worker `worker` and makes it the current one: 1 with `event_out`
+// filled, or -1 if there is no such worker or its inbox is broken. Phase: that event worker's
+// process. Blocks until there is one.
+int sipbus_kazoo_event_wait(uint32_t worker, struct sipbus_kazoo_event *event_out);
+
+// Ends the current event. `was_handled` is not 0 if a route or callback has run. `process` is the
+// calling one. Phase: an event worker, after sipbus_kazoo_event_wait. Does not block.
+void sipbus_kazoo_event_done(uint32_t process, int was_handled);
+
+// `$kzE`: 1 with the current event's message in `out`, or 0 if there is none; valid until the
+// event's end, with a NUL behind it. Phase: any. Does not block.
+int kazoo_event_payload(struct sipbus_slice *out);
+
+// `$kzRK`: as kazoo_event_payload, the routing key that the message was published with, without a
+// NUL behind it; a connection event has none.
+int kazoo_event_routing_key(struct sipbus_slice *out);
+
+// `kazoo_json(json, path, ...)`: 1 with the text of the value at `path` in `out`; 0 with nothing in
+// it if there is none; -1, logged, if `json` cannot be read. Phase: any. Does not block.
+int kazoo_json(struct sipbus_slice json, struct sipbus_slice path, struct sipbus_slice *out);
+
+// `{kz.json.count,path}`: how many elements the list at `path` has; 0 if there is none.
+// Phase: any. Does not block.
+int32_t kazoo_json_count(struct sipbus_slice json, struct sipbus_slice path);
+
+// `kazoo_json_keys(json, path, ...)`: how many keys the object at `path` has, for kazoo_json_key;
+// 0 if there is none; -1, logged, if `json` cannot be read. Phase: any. Does not block.
+int32_t kazoo_json_keys(struct sipbus_slice json, struct sipbus_slice path);
+
+// Key number `index` of those that kazoo_json_keys found: 1 with it in `out`, or 0 behind the last.
+// Phase: any. Does not block.
+int kazoo_json_key(uint32_t index, struct sipbus_slice *out);
+
+// `kazoo_encode(text, ...)` and `{kz.encode}`: 1 with the encoded text in `out`.
+// Phase: any. Does not block.
+int kazoo_encode(struct sipbus_slice text, struct sipbus_slice *out);
+
+// The row for the message `json`: 1 with it in `out`; 0 if the message is about something else; -1,
+// logged, if no row can be made of it. `kind` is one of the constants above.
+// Phase: any process. Does not block.
+int sipbus_kazoo_presence(uint32_t kind, struct sipbus_slice json, struct sipbus_kazoo_row *out);
+
+// The first half of a query: checks it and keeps it for kazoo_query or kazoo_async_query. 1, or -1
+// if it cannot be sent or if no server of the primary zone is connected. There is no result any
+// more. Phase: any process, after sipbus_create. Does not block.
+int sipbus_kazoo_query_prepare(uint32_t process,
+                               struct sipbus_slice exchange,
+                               struct sipbus_slice routing_key,
+                               struct sipbus_slice json,
+                               struct sipbus_slice headers);
+
+// Counts a query whose arguments the shim could not use; `why` is logged. -1, and there is no
+// result any more. Phase: any process, after sipbus_create. Does not block.
+int sipbus_kazoo_query_invalid(uint32_t process, const char *why);
+
+// `kazoo_query(...)`, after sipbus_kazoo_query_prepare: 1 with the answer in kazoo_result, or -1.
+// `timeout_ms` 0 means that of the settings. Phase: any process, after sipbus_create. Blocks until
+// the answer comes, at most as long as the timeout.
+int kazoo_query(uint32_t process, int64_t timeout_ms);
+
+// The second half of `kazoo_async_query(...)`, after sipbus_kazoo_query_prepare and after the
+// transaction was suspended: 1 if the query was accepted, else -1, and the suspend has to be
+// cancelled. `answer` and `failure` are given back in the event that resumes it. `timeout_ms` as in
+// kazoo_query. Phase: any process. Blocks as kazoo_publish.
+int kazoo_async_query(uint32_t process,
+                      int64_t timeout_ms,
+                      uint32_t tindex,
+                      uint32_t tlabel,
+                      uint32_t answer,
+                      uint32_t failure);
+
+// `$kzR`: 1 with the answer got last in `out`, or 0 if there is none; valid until the next query or
+// the end of the event. Phase: any. Does not block.
+int kazoo_result(struct sipbus_slice *out);
+
+// Writes the connections of `module`, which is kazoo. 0, or -1 before sipbus_create.
+// Phase: any process. Does not block.
+int sipbus_kazoo_connections(const char *module, const sipbus_report *report);
+
+// Writes the subscriptions of `module`, which is kazoo. 0, or -1 before sipbus_create.
+// Phase: any process. Does not block.
+int sipbus_kazoo_subscriptions(const char *module, const sipbus_report *report);
+
+// Begins the time in which kazoo_subscribe may be called.
+// Phase: child_init(PROC_INIT), after sipbus_create. Does not block.
+void sipbus_kazoo_start(void);
+
+// Ends it: what was subscribed to is what the engine will consume. 0, or -1 if a subscription was
+// refused. Phase: as sipbus_kazoo_start. Does not block.
+int sipbus_kazoo_started(void);
+
+// `kazoo_subscribe(json)`: 1 if the subscription will be made, else -1, which keeps Kamailio from
+// starting. Phase: between sipbus_kazoo_start and sipbus_kazoo_started. Does not block.
+int kazoo_subscribe(struct sipbus_slice json);
+
+// `kazoo_subscribe(exchange, type, queue, routing_key)`: as kazoo_subscribe.
+int kazoo_subscribe_simple(struct sipbus_slice exchange,
+                           struct sipbus_slice kind,
+                           struct sipbus_slice queue,
+                           struct sipbus_slice routing_key);
+
 // Sets the host's table. First call of every shim; the first table stays.
 // Phase: mod_register or later. Does not block.
 void sipbus_host_set(const sipbus_host *table);
@@ -138,6 +535,10 @@ int sipbus_supervisor_claim(void);
 // 0, or -1 with the reason logged. Further calls do nothing.
 // Phase: child_init(PROC_INIT), where no process was forked yet. Does not block.
 int sipbus_create(uint32_t processes);
+
+// How many seconds after the word to stop the engine has ended at the latest.
+// Phase: any process, after sipbus_create. Does not block.
+uint32_t sipbus_stop_seconds(void);
 
 // Runs the supervisor: starts the engine, starts it again when it dies, prints its log. Returns
 // the process's exit status after `signal_fd`, a signalfd for SIGTERM and SIGINT, became readable

@@ -11,6 +11,8 @@ pub mod shm;
 #[cfg(not(sipbus_loom))]
 pub mod abi;
 #[cfg(not(sipbus_loom))]
+pub mod clock;
+#[cfg(not(sipbus_loom))]
 pub mod config;
 #[cfg(all(not(sipbus_loom), feature = "engine"))]
 pub mod connector;
@@ -21,9 +23,15 @@ pub mod engine_document;
 #[cfg(not(sipbus_loom))]
 pub mod evapi;
 #[cfg(not(sipbus_loom))]
+pub mod events;
+#[cfg(not(sipbus_loom))]
 pub mod frame;
 #[cfg(not(sipbus_loom))]
 pub mod host;
+#[cfg(not(sipbus_loom))]
+pub mod kafka;
+#[cfg(not(sipbus_loom))]
+pub mod kazoo;
 #[cfg(all(not(sipbus_loom), feature = "engine"))]
 pub mod link;
 #[cfg(not(sipbus_loom))]

@@ -67,8 +67,9 @@ fn a_killed_producer_leaves_nothing_behind() {
         inbox_bytes: 1,
         inboxes: 0,
         rows: 0,
+        mailbox_bytes: 0,
     };
-    let region = Region::create(1, vec![plan], b"").unwrap();
+    let region = Region::create(1, vec![plan]).unwrap();
     let path = format!(
         "/proc/{}/fd/{}",
         std::process::id(),

@@ -69,12 +69,9 @@ fn ring() -> Ring {
         inbox_bytes: 1,
         inboxes: 0,
         rows: 0,
+        mailbox_bytes: 0,
     };
-    Region::create(1, vec![plan], b"")
-        .unwrap()
-        .lane(0, 0)
-        .unwrap()
-        .1
+    Region::create(1, vec![plan]).unwrap().lane(0, 0).unwrap().1
 }
 
 fn frame(seed: u8, len: usize) -> Vec<u8> {

@@ -13,6 +13,7 @@
 #include "core/kemi.h"
 #include "core/receive.h"
 #include "core/route.h"
+#include "core/script_cb.h"
 #include "core/usr_avp.h"
 #include "core/xavp.h"
 
@@ -55,11 +56,7 @@ static void reset_variables(void)
 	own_xavi = xavi_get_crt_list();
 }
 
-/*
- * All events of a process run on the same message. What a route changed in it must not be seen by
- * the next one, and must not pile up. Most routes change nothing: that is looked at first.
- */
-static void clean(sip_msg_t *msg)
+void sipbus_event_clean(sip_msg_t *msg)
 {
 	if(msg->new_uri.s != NULL)
 		reset_new_uri(msg);
@@ -88,9 +85,30 @@ static void clean(sip_msg_t *msg)
 	reset_variables();
 }
 
-int sipbus_event_run(int route, const char *name, const str *callback)
+/*
+ * The route as an event route, or as the route of a request: then with what modules do before and
+ * after those.
+ */
+static void run_route(int route, int type, sip_msg_t *msg)
 {
 	struct run_act_ctx context;
+
+	if(type == REQUEST_ROUTE && exec_pre_script_cb(msg, REQUEST_CB_TYPE) == 0)
+		return;
+	init_run_actions_ctx(&context);
+	run_top_route(event_rt.rlist[route], msg, &context);
+	if(type == REQUEST_ROUTE)
+		exec_post_script_cb(msg, REQUEST_CB_TYPE);
+}
+
+int sipbus_event_run(int route, const char *name, const str *callback)
+{
+	return sipbus_event_run_as(EVENT_ROUTE, route, name, callback);
+}
+
+int sipbus_event_run_as(
+		int as_type, int route, const char *name, const str *callback)
+{
 	sr_kemi_eng_t *engine;
 	sip_msg_t *msg;
 	str event = {(char *)name, (int)strlen(name)};
@@ -101,10 +119,9 @@ int sipbus_event_run(int route, const char *name, const str *callback)
 	cfg_update();
 	msg = faked_msg_get_next();
 	type = get_route_type();
-	set_route_type(EVENT_ROUTE);
+	set_route_type(route >= 0 ? as_type : EVENT_ROUTE);
 	if(route >= 0) {
-		init_run_actions_ctx(&context);
-		run_top_route(event_rt.rlist[route], msg, &context);
+		run_route(route, as_type, msg);
 		ran = 1;
 	} else if(callback->len > 0) {
 		engine = sr_kemi_eng_get();
@@ -120,6 +137,6 @@ int sipbus_event_run(int route, const char *name, const str *callback)
 	}
 	set_route_type(type);
 	if(ran)
-		clean(msg);
+		sipbus_event_clean(msg);
 	return ran;
 }

@@ -116,6 +116,23 @@ static int wants_connection_events(const sipbus_shim *shim)
 	return 0;
 }
 
+/*
+ * A module may run the engine's program to check its settings. Kamailio must not hear of that child's
+ * end: as long as it has not looked into that, it takes no other signal, also none to stop.
+ */
+static int configure(const sipbus_shim *shim)
+{
+	struct sigaction usual = {.sa_handler = SIG_DFL};
+	struct sigaction before;
+	int failed;
+
+	if(sigaction(SIGCHLD, &usual, &before) < 0)
+		return -1;
+	failed = shim->configure(wants_connection_events(shim));
+	sigaction(SIGCHLD, &before, NULL);
+	return failed;
+}
+
 int sipbus_shim_init(const sipbus_shim *shim)
 {
 	int processes;
@@ -124,7 +141,7 @@ int sipbus_shim_init(const sipbus_shim *shim)
 		LM_ERR("the message that event routes run on cannot be made\n");
 		return -1;
 	}
-	if(shim->configure(wants_connection_events(shim)) != 0)
+	if(configure(shim) != 0)
 		return -1;
 	if(sipbus_statistics_register(shim->name) < 0)
 		return -1;
@@ -192,18 +209,49 @@ static int fork_supervisor(void)
 	return pid;
 }
 
+/* Seconds that a worker may still take after the word to stop. */
+static unsigned int grace;
+
+static void on_stop(int number)
+{
+	(void)number;
+	alarm(grace);
+}
+
+/*
+ * Lets the worker go on after the word to stop, until the engine has delivered and the worker has
+ * run what came of that; at the latest until an alarm ends it.
+ */
+static void outlive_stop(void)
+{
+	struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+	struct sigaction end = {.sa_handler = SIG_DFL};
+
+	grace = sipbus_stop_seconds();
+	sigaction(SIGALRM, &end, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+}
+
 static int fork_worker(const sipbus_shim *shim, uint32_t worker)
 {
 	const char *title = shim->worker_title(worker);
+	int rank = shim->worker_rank != 0 ? shim->worker_rank : PROC_RPC;
 	sigset_t before;
-	int pid = fork_blocked(PROC_RPC, title, 1, &before);
+	int pid = fork_blocked(rank, title, 1, &before);
+	int ended;
 
 	if(pid == 0) {
+		if(shim->worker_outlives_stop != NULL
+				&& shim->worker_outlives_stop(worker))
+			outlive_stop();
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		if(cfg_child_init() < 0)
 			_exit(1);
-		while(shim->worker_step(worker) == 0)
+		while((ended = shim->worker_step(worker)) == 0)
 			;
+		if(ended > 0)
+			_exit(0);
 		LM_CRIT("%s ends\n", title);
 		_exit(1);
 	}

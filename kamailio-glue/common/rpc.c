@@ -7,6 +7,7 @@
 #include "core/rpc_lookup.h"
 
 #include <limits.h>
+#include <string.h>
 
 /* Structures inside structures; reports are not deeper. */
 #define DEPTH_MAX 8
@@ -126,6 +127,21 @@ int sipbus_rpc_register(void)
 	if(rpc_register_array(rpc_methods) != 0) {
 		LM_ERR("the RPC commands cannot be registered\n");
 		return -1;
+	}
+	return 0;
+}
+
+int sipbus_rpc_register_missing(rpc_export_t *methods)
+{
+	rpc_export_t *method;
+
+	for(method = methods; method->name != NULL; method++) {
+		if(rpc_lookup(method->name, (int)strlen(method->name)) != NULL)
+			continue;
+		if(rpc_register(method) != 0) {
+			LM_ERR("the RPC command %s cannot be registered\n", method->name);
+			return -1;
+		}
 	}
 	return 0;
 }

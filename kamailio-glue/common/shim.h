@@ -30,8 +30,13 @@ typedef struct sipbus_shim
 	int (*configure)(int connection_events);
 	/* Title of an event worker, NULL behind the last. */
 	const char *(*worker_title)(uint32_t worker);
-	/* Waits for the worker's next event and handles it; not 0 if that failed. */
+	/* Waits for the worker's next event and handles it: 0; above 0 if there will be no more, below if
+	 * that failed. */
 	int (*worker_step)(uint32_t worker);
+	/* Not 0 if the worker handles events until the engine has ended; NULL if none does. */
+	int (*worker_outlives_stop)(uint32_t worker);
+	/* What event workers are in the child_init of other modules, if not PROC_RPC. */
+	int worker_rank;
 } sipbus_shim;
 
 /* Makes the host known to libsipbus. To be called in mod_register. */
@@ -60,11 +65,31 @@ static inline sipbus_slice sipbus_slice_of(const str *text)
  */
 int sipbus_event_run(int route, const char *name, const str *callback);
 
+/* The same, the route as one of type `as_type`: EVENT_ROUTE or REQUEST_ROUTE. */
+int sipbus_event_run_as(
+		int as_type, int route, const char *name, const str *callback);
+
+/*
+ * All events of a process run on the same message. What a route changed in it must not be seen by
+ * the next one, and must not pile up. Most routes change nothing: that is looked at first.
+ */
+void sipbus_event_clean(sip_msg_t *msg);
+
 /* text.c: function parameters that hold text and variables */
 
 /* Fixup and its free function, for every parameter of every function. */
 int sipbus_text_fixup(void **param, int number);
+
+/*
+ * The same for a parameter that scripts have always been able to build in two steps: where a bare
+ * variable's value names variables, those are evaluated as well, as Kamailio's own fixup does.
+ */
+int sipbus_text_fixup_twice(void **param, int number);
 int sipbus_text_free(void **param, int number);
+/* The value of a parameter without variables, else NULL: for fixups that check it at start. */
+const str *sipbus_text_fixed(const char *param);
+/* The same for text that is no parameter; NULL if it cannot be understood. */
+char *sipbus_text_parse(const str *source);
 
 /*
  * The value of a parameter, byte for byte. It stays valid until the same `place` is used again;
@@ -74,7 +99,7 @@ int sipbus_text_free(void **param, int number);
 enum
 {
 	SIPBUS_TEXT_LAST = 0,
-	SIPBUS_TEXT_PLACES = 4
+	SIPBUS_TEXT_PLACES = 8
 };
 int sipbus_text_value(
 		sip_msg_t *msg, char *param, int place, sipbus_slice *value);
@@ -87,6 +112,8 @@ void sipbus_rpc_answer(rpc_t *rpc, void *context,
 		const char *module);
 /* Registers sipbus.status; once per Kamailio. */
 int sipbus_rpc_register(void);
+/* Registers those commands of a table that no module has registered yet. */
+int sipbus_rpc_register_missing(rpc_export_t *methods);
 
 /* statistics.c */
 

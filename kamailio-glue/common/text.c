@@ -20,6 +20,8 @@ typedef struct text
 	str value;
 	/* Else how to get it. */
 	pv_elem_t *elements;
+	/* It is as the configuration has it, the same for every call. */
+	int fixed;
 } text;
 
 typedef struct buffer
@@ -32,34 +34,84 @@ typedef struct buffer
 /* One per place of sipbus_text_value; they only grow. */
 static buffer buffers[SIPBUS_TEXT_PLACES];
 
+/* Notes the parameter as it is: data, in which no variable is looked for. */
+static text *data(void **param, int len)
+{
+	text *noted = pkg_malloc(sizeof(*noted));
+
+	if(noted == NULL) {
+		PKG_MEM_ERROR;
+		return NULL;
+	}
+	memset(noted, 0, sizeof(*noted));
+	noted->given = *param;
+	noted->value.s = *param;
+	noted->value.len = len;
+	*param = noted;
+	return noted;
+}
+
 int sipbus_text_fixup(void **param, int number)
 {
 	action_u_t *action = fixup_get_param(param, number, number);
-	text *parsed = pkg_malloc(sizeof(*parsed));
+	/* A bare variable or expression was evaluated by the core, for this call. */
+	int is_value = action->type == STRING_RVE_ST;
+	int len = is_value ? action->u.str.len : (int)strlen(*param);
+	text *noted = data(param, len);
+
+	if(noted == NULL)
+		return E_OUT_OF_MEM;
+	noted->fixed = !is_value && strchr(noted->given, '$') == NULL;
+	if(!is_value && len > 0
+			&& pv_parse_format(&noted->value, &noted->elements) < 0) {
+		LM_ERR("parameter %d cannot be understood: %s\n", number, noted->given);
+		*param = noted->given;
+		pkg_free(noted);
+		return E_UNSPEC;
+	}
+	return 0;
+}
+
+int sipbus_text_fixup_twice(void **param, int number)
+{
+	action_u_t *action = fixup_get_param(param, number, number);
+	text *noted;
+
+	if(action->type != STRING_RVE_ST
+			|| memchr(*param, '$', (size_t)action->u.str.len) == NULL)
+		return sipbus_text_fixup(param, number);
+	noted = data(param, action->u.str.len);
+	if(noted == NULL)
+		return E_OUT_OF_MEM;
+	/* Where it cannot be understood it is data after all. */
+	if(pv_parse_format(&noted->value, &noted->elements) < 0)
+		noted->elements = NULL;
+	return 0;
+}
+
+char *sipbus_text_parse(const str *source)
+{
+	text *parsed = pkg_malloc(sizeof(*parsed) + (size_t)source->len + 1);
+	char *copy;
 
 	if(parsed == NULL) {
 		PKG_MEM_ERROR;
-		return E_OUT_OF_MEM;
+		return NULL;
 	}
 	memset(parsed, 0, sizeof(*parsed));
-	parsed->given = *param;
-	parsed->value.s = *param;
-	if(action->type == STRING_RVE_ST) {
-		/* A bare variable or expression, evaluated by the core for this call: data, in which
-		 * no variable is to be looked for. */
-		parsed->value.len = action->u.str.len;
-	} else {
-		parsed->value.len = (int)strlen(*param);
-		if(parsed->value.len > 0
-				&& pv_parse_format(&parsed->value, &parsed->elements) < 0) {
-			LM_ERR("parameter %d cannot be understood: %s\n", number,
-					parsed->given);
-			pkg_free(parsed);
-			return E_UNSPEC;
-		}
+	copy = (char *)(parsed + 1);
+	memcpy(copy, source->s, (size_t)source->len);
+	copy[source->len] = '\0';
+	parsed->given = copy;
+	parsed->value.s = copy;
+	parsed->value.len = source->len;
+	if(source->len > 0
+			&& pv_parse_format(&parsed->value, &parsed->elements) < 0) {
+		LM_ERR("this cannot be understood: %s\n", copy);
+		pkg_free(parsed);
+		return NULL;
 	}
-	*param = parsed;
-	return 0;
+	return (char *)parsed;
 }
 
 int sipbus_text_free(void **param, int number)
@@ -72,6 +124,13 @@ int sipbus_text_free(void **param, int number)
 		pv_elem_free_all(parsed->elements);
 	pkg_free(parsed);
 	return 0;
+}
+
+const str *sipbus_text_fixed(const char *param)
+{
+	const text *parsed = (const text *)param;
+
+	return parsed->fixed ? &parsed->value : NULL;
 }
 
 static int append(buffer *into, const char *bytes, size_t len)

@@ -55,9 +55,10 @@ pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
             inboxes: settings.workers,
             common: settings.common.clone(),
             counters: counter::COUNTERS,
-            settings: document,
+            settings: document.into(),
             workers: (0..settings.workers).map(|n| n.to_string()).collect(),
             rows: settings.clients_max,
+            mailbox_bytes: 0,
             listeners,
         });
         OWNER.set(Some(std::process::id()));
@@ -159,6 +160,18 @@ pub extern "C" fn sipbus_evapi_invalid(process: u32, why: *const c_char) -> c_in
         with_outbox(process, |outbox| {
             outbox.called();
             outbox.invalid(&text(why).unwrap_or_default());
+            -1
+        })
+    })
+}
+
+/// Counts an answer for a transaction that is not suspended any more: -1.
+/// Phase: any process, after sipbus_create. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn sipbus_evapi_late(process: u32) -> c_int {
+    guard("sipbus_evapi_late", -1, || {
+        with_outbox(process, |outbox| {
+            outbox.count(counter::LATE);
             -1
         })
     })

@@ -18,11 +18,14 @@ pub(super) struct Module {
     pub(super) inboxes: usize,
     pub(super) common: Common,
     pub(super) counters: &'static [Counter],
-    pub(super) settings: serde_json::Value,
+    /// What the connector gets; may change until the supervisor starts.
+    pub(super) settings: RefCell<serde_json::Value>,
     /// Titles of the event workers, for reports.
     pub(super) workers: Vec<String>,
     /// Lines of its table of peers.
     pub(super) rows: usize,
+    /// Bytes of each process's mailbox; 0 for none.
+    pub(super) mailbox_bytes: usize,
     /// Its listening sockets, each with the number of its setting. They stay open over restarts of
     /// the engine, so nobody is refused meanwhile.
     pub(super) listeners: Vec<(usize, OwnedFd)>,
@@ -62,6 +65,25 @@ pub(super) fn add(module: Module) {
     });
 }
 
+/// True if a module of that name was configured.
+pub(super) fn has(name: &str) -> bool {
+    CONFIGURED.with_borrow(|modules| modules.iter().any(|module| module.name == name))
+        || get().is_some_and(|instance| instance.index(name).is_some())
+}
+
+/// Replaces what the connector of module `name` gets. The supervisor must not have started yet.
+pub(super) fn settings_replace(name: &str, settings: &serde_json::Value) {
+    let replace = |modules: &[Module]| {
+        for module in modules.iter().filter(|module| module.name == name) {
+            module.settings.replace(settings.clone());
+        }
+    };
+    match get() {
+        Some(instance) => replace(&instance.modules),
+        None => CONFIGURED.with_borrow(|modules| replace(modules)),
+    }
+}
+
 /// True for the first caller.
 pub(super) fn claim_supervisor() -> bool {
     !SUPERVISED.replace(true)
@@ -79,20 +101,9 @@ pub(super) fn create(processes: usize) -> io::Result<()> {
         inbox_bytes: module.common.inbox_bytes,
         inboxes: module.inboxes,
         rows: module.rows,
+        mailbox_bytes: module.mailbox_bytes,
     });
-    let document = Document {
-        drain_timeout_ms: modules
-            .iter()
-            .map(|m| m.common.drain_timeout_ms)
-            .max()
-            .unwrap_or(0),
-        modules: modules
-            .iter()
-            .map(|m| (m.name.to_owned(), m.settings.clone()))
-            .collect(),
-    };
-    let text = serde_json::to_vec(&document).map_err(io::Error::other)?;
-    let region = Region::create(processes, plans.collect(), &text)?;
+    let region = Region::create(processes, plans.collect())?;
     let mut wakers = Vec::new();
     for _ in &modules {
         let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
@@ -116,6 +127,15 @@ impl Instance {
     /// The index of a module.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.modules.iter().position(|module| module.name == name)
+    }
+
+    /// What the engine gets to know.
+    pub(super) fn document(&self) -> Document {
+        let settings = |module: &Module| (module.name.to_owned(), module.settings.borrow().clone());
+        Document {
+            drain_timeout_ms: self.drain_timeout_ms(),
+            modules: self.modules.iter().map(settings).collect(),
+        }
     }
 
     /// All listening sockets: module, number of the setting, descriptor.

@@ -1,13 +1,14 @@
 //! From the first modparam to the supervisor process.
 
 use super::guard::guard;
-use super::instance::{self, claim_supervisor, give};
+use super::instance::{self, Instance, claim_supervisor, give};
 use super::slice::{reference, text};
 use crate::config::Value;
 use crate::host::raw::sipbus_host;
 use crate::host::{self, Level, log};
 use crate::supervisor::{self, Supervised};
 use std::ffi::{c_char, c_int};
+use std::time::Duration;
 
 /// Sets the host's table. First call of every shim; the first table stays.
 /// Phase: mod_register or later. Does not block.
@@ -73,6 +74,17 @@ pub extern "C" fn sipbus_create(processes: u32) -> c_int {
     })
 }
 
+/// How many seconds after the word to stop the engine has ended at the latest.
+/// Phase: any process, after sipbus_create. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn sipbus_stop_seconds() -> u32 {
+    guard("sipbus_stop_seconds", 0, || {
+        let drain_ms = instance::get().map_or(0, Instance::drain_timeout_ms);
+        let limit = Duration::from_millis(drain_ms) + supervisor::STOP_GRACE;
+        u32::try_from(limit.as_secs() + 1).unwrap_or(u32::MAX)
+    })
+}
+
 /// Runs the supervisor: starts the engine, starts it again when it dies, prints its log. Returns
 /// the process's exit status after `signal_fd`, a signalfd for SIGTERM and SIGINT, became readable
 /// and the engine has drained. Phase: the supervisor process. Blocks until then.
@@ -85,9 +97,17 @@ pub extern "C" fn sipbus_supervise(signal_fd: c_int) -> c_int {
         let Ok(signals) = crate::shm::inherit::inherited(signal_fd) else {
             return 1;
         };
+        let settings = match instance.document().store() {
+            Ok(settings) => settings,
+            Err(error) => {
+                log(Level::Error, &format!("sipbus cannot start: {error}"));
+                return 1;
+            }
+        };
         let doorbells = instance.modules.iter().zip(&instance.wakers);
         let supervised = Supervised {
             region: instance.region,
+            settings,
             doorbells: doorbells
                 .map(|(module, waker)| (module.name, waker.fd()))
                 .collect(),

@@ -9,11 +9,26 @@
     reason = "one of the three folders that may; see SAFETY.md"
 )]
 
+mod check;
 pub mod evapi;
 pub mod evapi_client;
 pub mod evapi_event;
+pub mod event;
+pub mod event_kafka;
+pub mod event_subscribe;
+mod event_table;
 mod guard;
 mod instance;
+pub mod kafka;
+pub mod kafka_event;
+pub mod kafka_stats;
+pub mod kazoo;
+pub mod kazoo_event;
+pub mod kazoo_json;
+pub mod kazoo_presence;
+pub mod kazoo_query;
+pub mod kazoo_status;
+pub mod kazoo_subscribe;
 pub mod lifecycle;
 pub mod nats;
 pub mod nats_event;

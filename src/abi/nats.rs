@@ -61,9 +61,10 @@ pub extern "C" fn sipbus_nats_configure(connection_events: c_int) -> c_int {
             inboxes: settings.inboxes(),
             common: settings.common.clone(),
             counters: counter::COUNTERS,
-            settings: document,
+            settings: document.into(),
             workers,
             rows: 0,
+            mailbox_bytes: 0,
             listeners: Vec::new(),
         });
         SETTINGS.with(|cell| _ = cell.set(Box::leak(Box::new(settings))));

@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) fn counters(module: &str) -> Option<&'static [Counter]> {
     match module {
         "evapi" => Some(crate::evapi::counter::COUNTERS),
+        "event_kafka" => Some(crate::kafka::counter::COUNTERS),
+        "kafka" => Some(crate::kafka::counter::KAFKA_COUNTERS),
+        "kazoo" => Some(crate::kazoo::counter::COUNTERS),
         "nats" => Some(crate::nats::counter::COUNTERS),
         _ => None,
     }

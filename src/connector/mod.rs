@@ -4,8 +4,12 @@
 //! Adding a connector is one folder, one feature and one line in [`CONNECTORS`].
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "kazoo")]
+pub mod amqp;
 #[cfg(feature = "evapi")]
 pub mod evapi;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
 
@@ -23,10 +27,15 @@ pub struct Connector {
     /// Runs it until it has drained. Errors are for settings that cannot be read; a lost peer is
     /// none.
     pub run: Run,
+    /// What only its library can say of the settings, for connectors that have such a library.
+    pub check: Option<Check>,
 }
 
 /// See [`Connector::run`]: the link and the module's settings.
 pub type Run = fn(Link, serde_json::Value) -> Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+/// See [`Connector::check`]: the module's settings; the mistakes in them, as sentences without secrets.
+pub type Check = fn(serde_json::Value) -> Vec<String>;
 
 /// All connectors of this build.
 pub const CONNECTORS: &[Connector] = &[
@@ -34,4 +43,10 @@ pub const CONNECTORS: &[Connector] = &[
     nats::CONNECTOR,
     #[cfg(feature = "evapi")]
     evapi::CONNECTOR,
+    #[cfg(feature = "kafka")]
+    kafka::EVENT_KAFKA,
+    #[cfg(feature = "kafka")]
+    kafka::KAFKA,
+    #[cfg(feature = "kazoo")]
+    amqp::CONNECTOR,
 ];

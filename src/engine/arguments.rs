@@ -1,4 +1,4 @@
-//! The program's arguments: descriptors that the supervisor left open.
+//! The program's arguments: descriptors that the supervisor left open, or the word to check settings.
 
 use crate::shm::inherit::inherited;
 use crate::supervisor::argument;
@@ -10,6 +10,8 @@ use std::os::fd::{OwnedFd, RawFd};
 pub struct Arguments {
     /// The region.
     pub region: OwnedFd,
+    /// The settings document.
+    pub settings: OwnedFd,
     /// A stream: a byte or its end means to drain.
     pub control: OwnedFd,
     /// A datagram socket for log records.
@@ -20,14 +22,32 @@ pub struct Arguments {
     pub listeners: Vec<(String, usize, OwnedFd)>,
 }
 
-impl Arguments {
-    /// Reads the program's own.
+/// What the program is asked to do.
+#[derive(Debug)]
+pub enum Task {
+    /// To run the connectors.
+    Run(Arguments),
+    /// To check settings.
+    Check,
+}
+
+impl Task {
+    /// Reads the program's own arguments.
     ///
     /// # Errors
     /// What is wrong or missing.
     pub fn from_env() -> Result<Self, String> {
-        let mut parser = lexopt::Parser::from_env();
-        let (mut region, mut control, mut log) = (None, None, None);
+        let check = format!("--{}", argument::CHECK);
+        if std::env::args_os().skip(1).eq([check.as_str()]) {
+            return Ok(Self::Check);
+        }
+        Arguments::parse(lexopt::Parser::from_env()).map(Self::Run)
+    }
+}
+
+impl Arguments {
+    fn parse(mut parser: lexopt::Parser) -> Result<Self, String> {
+        let (mut region, mut settings, mut control, mut log) = (None, None, None, None);
         let (mut doorbells, mut listeners) = (Vec::new(), Vec::new());
         while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
             let Long(name) = argument else {
@@ -38,6 +58,7 @@ impl Arguments {
             let value = value.map_err(|error| error.to_string())?;
             match name.as_str() {
                 argument::REGION => region = Some(take(&name, &value)?),
+                argument::SETTINGS => settings = Some(take(&name, &value)?),
                 argument::CONTROL => control = Some(take(&name, &value)?),
                 argument::LOG => log = Some(take(&name, &value)?),
                 argument::DOORBELL => {
@@ -59,6 +80,7 @@ impl Arguments {
         let missing = |name: &str| format!("--{name} is missing");
         Ok(Self {
             region: region.ok_or_else(|| missing(argument::REGION))?,
+            settings: settings.ok_or_else(|| missing(argument::SETTINGS))?,
             control: control.ok_or_else(|| missing(argument::CONTROL))?,
             log: log.ok_or_else(|| missing(argument::LOG))?,
             doorbells,

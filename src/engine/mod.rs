@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod check;
 mod connector;
 mod control;
 mod record;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, Task};
+pub use check::check;
 
 use crate::connector::CONNECTORS;
 use crate::engine_document::Document;
@@ -26,8 +28,8 @@ use tokio::sync::watch;
 pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let region = Region::open(arguments.region).map_err(|error| error.to_string())?;
     record::install(arguments.log, &region.head().engine)?;
-    let document: Document =
-        serde_json::from_slice(region.settings()).map_err(|error| format!("settings: {error}"))?;
+    let document =
+        Document::load(arguments.settings).map_err(|error| format!("settings: {error}"))?;
     let (drain, draining) = watch::channel(false);
     let (done, finished) = mpsc::channel();
     let mut running = 0;

@@ -5,6 +5,8 @@
 //! ```
 
 pub mod evapi;
+pub mod kafka;
+pub mod kazoo;
 pub mod nats;
 
 /// The most fields a frame has.
@@ -53,6 +55,9 @@ impl Header {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 }
+
+/// What an inbox ends with when the engine has ended for good. No module has a frame of this kind.
+pub const END: [u8; PREFIX_BYTES] = [0; PREFIX_BYTES];
 
 /// Bytes a frame with `fields` fields adds to them.
 #[must_use]

@@ -1,4 +1,5 @@
 use super::evapi::{self, Connection, Order, To, What};
+use super::kazoo;
 use super::nats::{Event, Publish};
 use super::{FIELDS_MAX, Frame, Header, TooLong};
 use proptest::prelude::{any, proptest};
@@ -111,5 +112,92 @@ proptest! {
         let bytes = joined(&header, &[publish.subject, publish.reply, publish.payload]);
         let cut = bytes.len().saturating_sub(cut);
         assert_eq!(Publish::parse(&bytes[..cut]), None);
+    }
+}
+
+const SUSPENDED: kazoo::Suspended = kazoo::Suspended {
+    tindex: 1,
+    tlabel: u32::MAX,
+    ok: 2,
+    err: 3,
+};
+
+#[test]
+fn every_order_to_a_broker_is_read_as_written() {
+    let publish = kazoo::Publish {
+        server: 2,
+        needs_server_id: true,
+        exchange: b"e",
+        routing_key: b"k",
+        body: b"{ \"a\": 1 }",
+        headers: b"a=b",
+    };
+    let query = |waiter| kazoo::Query {
+        needs_server_id: false,
+        exchange: b"",
+        routing_key: b"k",
+        body: b"{ }",
+        headers: b"",
+        msg_id: b"id",
+        deadline_ms: u64::MAX,
+        waiter,
+    };
+    let blocking = kazoo::Waiter::Blocking {
+        process: 7,
+        generation: u32::MAX,
+    };
+    for order in [
+        kazoo::Order::Publish(publish),
+        kazoo::Order::Query(query(blocking)),
+        kazoo::Order::Query(query(kazoo::Waiter::Async(SUSPENDED))),
+    ] {
+        let bytes = order.write(|parts| parts.concat()).unwrap();
+        assert_eq!(kazoo::Order::parse(&bytes), Some(order));
+    }
+}
+
+#[test]
+fn every_event_of_a_broker_is_read_as_written() {
+    let message = kazoo::Arrived {
+        server: 3,
+        received: 1_795_312_836,
+        body: b"\0\xff",
+    };
+    for event in [
+        kazoo::Event::Message {
+            subscription: kazoo::TARGETED,
+            routing_key: b"k",
+            message,
+        },
+        kazoo::Event::Answer(SUSPENDED, message),
+        kazoo::Event::Failed(SUSPENDED, kazoo::Reason::Crowded),
+        kazoo::Event::Connection {
+            open: true,
+            host: b"h",
+            zone: b"z",
+        },
+    ] {
+        let bytes = event.write(|parts| parts.concat()).unwrap();
+        assert_eq!(kazoo::Event::parse(&bytes), Some(event));
+    }
+    let reply = message.write(|parts| parts.concat()).unwrap();
+    assert_eq!(kazoo::Arrived::parse(&reply), Some(message));
+    assert!(reply.len() - message.body.len() <= kazoo::REPLY_OVERHEAD);
+}
+
+proptest! {
+    #[test]
+    fn hostile_frames_of_a_broker_never_panic(
+        kind in 0_u16..6,
+        numbers in proptest::collection::vec(any::<u8>(), 0..40),
+        texts in proptest::collection::vec(any::<Vec<u8>>(), 0..6),
+    ) {
+        let mut fields: Vec<&[u8]> = vec![&numbers];
+        fields.extend(texts.iter().map(Vec::as_slice).take(FIELDS_MAX - 1));
+        let header = Header::of(kind, &fields).unwrap();
+        let bytes = joined(&header, &fields);
+        _ = kazoo::Order::parse(&bytes);
+        _ = kazoo::Event::parse(&bytes);
+        _ = kazoo::Arrived::parse(&bytes);
     }
 }

@@ -44,7 +44,7 @@ impl Inbound {
         self.worker
     }
 
-    /// The place behind the last event staged, for [`is_handled`](Self::is_handled).
+    /// The place behind the last event staged, for [`handled`](Self::handled).
     #[must_use]
     pub fn position(&self) -> u64 {
         self.end.position()
@@ -84,6 +84,18 @@ impl Inbound {
         self.end.released() < position
     }
 
+    /// Up to where the worker has handled events.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.end.released()
+    }
+
+    /// Asks to be told, by [`Link::rings`](super::Link::rings), when everything before `position` is
+    /// handled. Look at [`handled`](Self::handled) afterwards: it may be so already.
+    pub fn want_handled(&mut self, position: u64) {
+        self.end.want_handled(position);
+    }
+
     /// Bytes of events that wait or are being handled.
     #[must_use]
     pub fn waiting_bytes(&self) -> u64 {
@@ -99,7 +111,19 @@ impl Inbound {
         if self.end.stage(parts).is_ok() {
             return Ok(());
         }
-        let bytes = parts.iter().map(|part| part.len()).sum();
+        self.room_for(parts.iter().map(|part| part.len()).sum())
+            .await?;
+        // It fits, and this is the only producer.
+        self.end.stage(parts).map_err(|_| TooLarge {
+            event_bytes_max: self.end.event_bytes_max(),
+        })
+    }
+
+    /// Waits until there is room for an event of `bytes`; what was staged before is shown meanwhile.
+    ///
+    /// # Errors
+    /// [`TooLarge`].
+    pub async fn room_for(&mut self, bytes: usize) -> Result<(), TooLarge> {
         if bytes > self.end.event_bytes_max() {
             return Err(TooLarge {
                 event_bytes_max: self.end.event_bytes_max(),
@@ -109,19 +133,22 @@ impl Inbound {
         loop {
             self.end.want_room();
             if self.end.fits(bytes) {
-                break;
+                return Ok(());
             }
             self.room.notified().await;
         }
-        // It fits, and this is the only producer.
-        self.end.stage(parts).map_err(|_| TooLarge {
-            event_bytes_max: self.end.event_bytes_max(),
-        })
     }
 
     /// As [`stage`](Self::stage), but gives up at once when the inbox is full: false.
     pub fn try_stage(&mut self, parts: &[&[u8]]) -> bool {
         self.end.stage(parts).is_ok()
+    }
+
+    /// After [`try_stage`](Self::try_stage) was in vain: asks to be told of room, by
+    /// [`Link::rings`](super::Link::rings). True if an event of `bytes` fits already.
+    pub fn want_room(&mut self, bytes: usize) -> bool {
+        self.end.want_room();
+        self.end.fits(bytes)
     }
 
     /// Shows what was staged and wakes the worker if it sleeps.

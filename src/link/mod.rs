@@ -5,16 +5,20 @@
 mod bell;
 mod board;
 mod inbound;
+mod mailboxes;
 mod outbound;
 mod roster;
 
+pub use crate::shm::mailbox::Delivery;
 pub use board::Board;
 pub use inbound::{Inbound, TooLarge};
-pub use outbound::{Mark, Outbound, Verdict};
+pub use mailboxes::Mailboxes;
+pub use outbound::{Mark, Outbound, Turn, Verdict};
 pub use roster::{Entry, Roster};
 
 use crate::shm::inbox::InboxEnd;
 use crate::shm::lane::LaneEnd;
+use crate::shm::mailbox::MailboxEnd;
 use crate::shm::region::Region;
 use crate::shm::ring::Ring;
 use std::io;
@@ -29,6 +33,10 @@ pub struct Link {
     pub outbound: Outbound,
     /// One per event worker.
     pub inbounds: Vec<Inbound>,
+    /// Where blocking calls wait; without any for modules that have none.
+    pub mailboxes: Mailboxes,
+    /// Changes each time Kamailio's processes have rung: for tasks that wait for events to be handled.
+    pub rings: watch::Receiver<u64>,
     /// State, for operators.
     pub board: Rc<Board>,
     /// The table of peers, for connectors that have several at a time.
@@ -73,10 +81,14 @@ impl Link {
             ));
             notifies.push(notify);
         }
-        bell::answer(waker, notifies)?;
+        let rings = bell::answer(waker, notifies)?;
+        let mailboxes = (0..region.plan().processes).filter_map(|i| region.mailbox(index, i));
+        let mailboxes = mailboxes.map(|(header, store)| MailboxEnd::attach(header, store));
         Ok(Self {
             outbound,
             inbounds,
+            mailboxes: Mailboxes::new(mailboxes.collect()),
+            rings,
             board: Rc::new(Board::new(module)),
             roster: Roster::new(module, region.rows(index).collect()),
             listeners,

@@ -54,15 +54,32 @@ pub enum Verdict {
 /// A point in every lane: everything before it was sent.
 #[derive(Debug, Default)]
 pub struct Mark {
-    lanes: Vec<MarkedLane>,
+    lanes: Vec<Turn>,
 }
 
-#[derive(Debug)]
-struct MarkedLane {
+/// What was taken from one lane in one turn, for peers that confirm frames in another order than they
+/// were sent in.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
     index: usize,
     cursor: u64,
     sent: u64,
     rejected: u64,
+}
+
+impl Turn {
+    /// Which lane.
+    #[must_use]
+    pub fn lane(&self) -> usize {
+        self.index
+    }
+
+    /// Counts so many of its frames as refused by the peer.
+    pub fn reject(&mut self, frames: u64) {
+        let frames = frames.min(self.sent);
+        self.sent -= frames;
+        self.rejected += frames;
+    }
 }
 
 impl Mark {
@@ -116,31 +133,48 @@ impl Outbound {
         taken
     }
 
+    /// Takes frames from the next lane that has some, up to a cost of `cost_max` or a few. None if there
+    /// are no more.
+    pub fn turn(
+        &mut self,
+        cost_max: usize,
+        mut each: impl FnMut(&[u8]) -> Verdict,
+    ) -> Option<Turn> {
+        for _ in 0..self.lanes.len() {
+            self.turn = (self.turn + 1) % self.lanes.len();
+            let index = self.turn;
+            let Some(lane) = self.lanes.get_mut(index) else {
+                break;
+            };
+            if lane.turn(cost_max, &mut each).is_some() {
+                return lane.mark(index);
+            }
+        }
+        None
+    }
+
     /// Marks everything taken since the last mark.
     pub fn mark(&mut self, mark: &mut Mark) {
         mark.lanes.clear();
         for (index, lane) in self.lanes.iter_mut().enumerate() {
-            let (sent, rejected) = (lane.sent, lane.rejected);
-            if sent + rejected + lane.obeyed > 0 {
-                mark.lanes.push(MarkedLane {
-                    index,
-                    cursor: lane.end.cursor(),
-                    sent,
-                    rejected,
-                });
-                (lane.sent, lane.rejected, lane.obeyed) = (0, 0, 0);
-            }
+            mark.lanes.extend(lane.mark(index));
         }
     }
 
     /// The peer has everything before `mark`: frees it. Marks are released in their order.
     pub fn release(&mut self, mark: &Mark) {
-        for marked in &mark.lanes {
-            if let Some(lane) = self.lanes.get_mut(marked.index) {
-                lane.end.count(taken::DELIVERED, marked.sent);
-                lane.end.count(taken::REJECTED, marked.rejected);
-                lane.end.release(marked.cursor);
-            }
+        for turn in &mark.lanes {
+            self.release_turn(turn);
+        }
+    }
+
+    /// The peer has everything that was taken in `turn`: frees it. The turns of a lane are released in
+    /// their order.
+    pub fn release_turn(&mut self, turn: &Turn) {
+        if let Some(lane) = self.lanes.get_mut(turn.index) {
+            lane.end.count(taken::DELIVERED, turn.sent);
+            lane.end.count(taken::REJECTED, turn.rejected);
+            lane.end.release(turn.cursor);
         }
     }
 
@@ -199,6 +233,19 @@ impl Outbound {
 }
 
 impl Lane {
+    /// What was taken since the last mark, if anything.
+    fn mark(&mut self, index: usize) -> Option<Turn> {
+        let (sent, rejected) = (self.sent, self.rejected);
+        let any = sent + rejected + self.obeyed > 0;
+        (self.sent, self.rejected, self.obeyed) = (0, 0, 0);
+        any.then(|| Turn {
+            index,
+            cursor: self.end.cursor(),
+            sent,
+            rejected,
+        })
+    }
+
     /// None if there was nothing to take, else the cost of what was sent.
     fn turn(&mut self, cost_max: usize, each: &mut dyn FnMut(&[u8]) -> Verdict) -> Option<usize> {
         let (mut cost, mut frames) = (0, 0);

@@ -103,6 +103,13 @@ impl Roster {
         }
     }
 
+    /// Changes the address in line `index`.
+    pub fn address(&self, index: usize, address: &str) {
+        if let Some(row) = self.rows.get(index) {
+            row.address.set(address);
+        }
+    }
+
     /// Replaces a figure of line `index`.
     pub fn figure(&self, index: usize, slot: usize, value: u64) {
         if let Some(figure) = self.rows.get(index).and_then(|row| row.figures.get(slot)) {

@@ -57,12 +57,26 @@ impl Doorbell {
     /// # Errors
     /// [`Closed`] if the other side has left for good and may not have seen the work.
     pub fn ring(&self, wake: impl FnOnce(&AtomicU32)) -> Result<(), Closed> {
+        self.ring_when(|| true, wake)
+    }
+
+    /// As [`ring`](Self::ring), but leaves the sleeper asleep unless `due`, which may look at what
+    /// the sleeper wrote before it announced sleep.
+    ///
+    /// # Errors
+    /// As [`ring`](Self::ring).
+    pub fn ring_when(
+        &self,
+        due: impl FnOnce() -> bool,
+        wake: impl FnOnce(&AtomicU32),
+    ) -> Result<(), Closed> {
         // SYNC no-lost-wake: orders the published work before the look at the word.
         fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
         let word = self.word.load(Ordering::Relaxed);
         match word & STATE {
             AWAKE => Ok(()),
+            ASLEEP if !due() => Ok(()),
             ASLEEP => {
                 self.rings.fetch_add(1, Ordering::Relaxed);
                 wake(&self.rings);

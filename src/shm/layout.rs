@@ -1,9 +1,11 @@
 //! What lies where in the region.
 //!
 //! ```text
-//!  Head | Module x modules | LaneHeader x modules x processes | InboxHeader x inboxes | Row x rows | settings
+//!  Head | Module x modules | LaneHeader x modules x processes | InboxHeader x inboxes | Row x rows |
+//!  MailboxHeader x modules with mailboxes x processes
 //!  (page) lane bytes x modules x processes                      (each mapped twice, see store.rs)
 //!  (page) inbox bytes x inboxes                                 (each mapped twice)
+//!  (page) mailbox bytes x modules with mailboxes x processes    (each mapped twice)
 //! ```
 //!
 //! The layout follows from the plan alone, which the head holds, so that every process computes
@@ -11,6 +13,7 @@
 
 use super::counter::Counter;
 use super::doorbell::Doorbell;
+use super::mailbox::MailboxHeader;
 use super::ring::Position;
 use super::text::Text;
 
@@ -44,8 +47,6 @@ pub struct Head {
     pub processes: Counter,
     /// Modules in use.
     pub modules: Counter,
-    /// Bytes of the settings document.
-    pub settings_bytes: Counter,
     /// The engine as its supervisor sees it.
     pub engine: Engine,
 }
@@ -55,7 +56,7 @@ pub struct Head {
 pub const MAGIC: u64 = u64::from_be_bytes(*b"sipbus\x00\x01")
     + ((size_of::<Module>() + size_of::<LaneHeader>() + size_of::<InboxHeader>()) as u64)
         * 0x0001_0001
-    + (size_of::<Row>() as u64) * 0x0100;
+    + (size_of::<Row>() + size_of::<MailboxHeader>()) as u64 * 0x0100;
 
 /// Facts about the engine. Written by the supervisor.
 #[repr(C)]
@@ -87,6 +88,8 @@ pub struct Module {
     pub inboxes: Counter,
     /// Lines of the table of peers.
     pub rows: Counter,
+    /// Bytes of each process's mailbox; 0 for none.
+    pub mailbox_bytes: Counter,
     /// Peers that are there now. Written by the engine; by the supervisor when there is no engine.
     pub peers: Counter,
     /// The connector's state, see `link::State`. Written by the engine, like all below.
@@ -148,6 +151,8 @@ pub struct InboxHeader {
     /// One more than the number of the event worker's process; 0 as long as it has handled nothing.
     /// Written by the event worker.
     pub process: Counter,
+    /// Up to where events must be handled before `room` is rung. Written by the engine.
+    pub notice: Counter,
     /// Counters of the engine.
     pub delivered: [Counter; COUNTERS],
     /// Counters of the event worker.
@@ -189,12 +194,15 @@ unsafe impl Shared for Module {}
 unsafe impl Shared for LaneHeader {}
 // SAFETY: as above.
 unsafe impl Shared for InboxHeader {}
+// SAFETY: as above.
+unsafe impl Shared for MailboxHeader {}
 
-const _: () = assert!(size_of::<Head>() == 64);
+const _: () = assert!(size_of::<Head>() == 56);
 const _: () = assert!(size_of::<LaneHeader>() == 5 * 128);
 const _: () = assert!(size_of::<InboxHeader>() == 7 * 128);
 const _: () = assert!(size_of::<Module>().is_multiple_of(128));
 const _: () = assert!(size_of::<Row>() == 3 * 128);
+const _: () = assert!(size_of::<MailboxHeader>() == 128);
 
 /// What one module asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +217,8 @@ pub struct ModulePlan {
     pub inboxes: usize,
     /// Lines of its table of peers; 0 for a connector with a fixed peer.
     pub rows: usize,
+    /// Bytes of each process's mailbox, for modules with blocking calls; 0 for none.
+    pub mailbox_bytes: usize,
 }
 
 /// What the region is made for.
@@ -218,8 +228,6 @@ pub struct Plan {
     pub processes: usize,
     /// The modules, in the order of their indexes.
     pub modules: Vec<ModulePlan>,
-    /// Bytes of the settings document.
-    pub settings_bytes: usize,
 }
 
 /// A ring's place: in the file and in the address range.
@@ -239,10 +247,10 @@ pub struct Layout {
     lanes: usize,
     inboxes: usize,
     rows: usize,
-    settings: usize,
+    mailboxes: usize,
     /// Bytes in front of the rings, whole pages.
     pub head_bytes: usize,
-    /// By module: the lanes of all processes, then the inboxes.
+    /// By module: the lanes of all processes, the inboxes, the mailboxes.
     rings: Vec<Vec<RingPlace>>,
     /// Size of the memfd.
     pub file_bytes: usize,
@@ -250,6 +258,8 @@ pub struct Layout {
     pub mapped_bytes: usize,
     processes: usize,
     inboxes_before: Vec<usize>,
+    /// By module: how many modules with mailboxes come before it, and how many inboxes it has.
+    mailboxes_before: Vec<(usize, usize)>,
     /// By module: how many lines come before its own, and how many it has.
     tables: Vec<(usize, usize)>,
 }
@@ -278,15 +288,30 @@ impl Layout {
             (row_count - module.rows, module.rows)
         });
         let tables = tables.collect();
-        let settings = rows + row_count * size_of::<Row>();
-        let head_bytes = (settings + plan.settings_bytes).next_multiple_of(PAGE_BYTES);
+        let mailboxes = rows + row_count * size_of::<Row>();
+        let mut mailbox_count = 0;
+        let mailboxes_before = plan.modules.iter().map(|module| {
+            let before = mailbox_count;
+            mailbox_count += usize::from(module.mailbox_bytes > 0);
+            (before, module.inboxes)
+        });
+        let mailboxes_before = mailboxes_before.collect();
+        let mailbox_bytes = mailbox_count * plan.processes * size_of::<MailboxHeader>();
+        let head_bytes = (mailboxes + mailbox_bytes).next_multiple_of(PAGE_BYTES);
         let (mut file, mut mapped, mut before) = (head_bytes, head_bytes, 0);
         let (mut rings, mut inboxes_before) = (Vec::new(), Vec::new());
         for module in &plan.modules {
             let lane = std::iter::repeat_n(ring_bytes(module.lane_bytes), plan.processes);
             let inbox = std::iter::repeat_n(ring_bytes(module.inbox_bytes), module.inboxes);
+            let boxes = if module.mailbox_bytes > 0 {
+                plan.processes
+            } else {
+                0
+            };
+            let mailbox = std::iter::repeat_n(ring_bytes(module.mailbox_bytes), boxes);
             rings.push(
                 lane.chain(inbox)
+                    .chain(mailbox)
                     .map(|bytes| {
                         let place = RingPlace {
                             file,
@@ -306,13 +331,14 @@ impl Layout {
             lanes,
             inboxes,
             rows,
-            settings,
+            mailboxes,
             head_bytes,
             rings,
             file_bytes: file,
             mapped_bytes: mapped,
             processes: plan.processes,
             inboxes_before,
+            mailboxes_before,
             tables,
         }
     }
@@ -338,7 +364,12 @@ impl Layout {
     /// Offset of an inbox's header, and its ring.
     #[must_use]
     pub fn inbox(&self, module: usize, inbox: usize) -> Option<(usize, RingPlace)> {
-        let place = self.rings.get(module)?.get(self.processes + inbox)?;
+        let (_, inboxes) = self.mailboxes_before.get(module)?;
+        let place = self
+            .rings
+            .get(module)?
+            .get(self.processes + inbox)
+            .filter(|_| inbox < *inboxes)?;
         let index = self.inboxes_before.get(module)? + inbox;
         Some((self.inboxes + index * size_of::<InboxHeader>(), *place))
     }
@@ -350,10 +381,14 @@ impl Layout {
         (row < count).then_some(self.rows + (before + row) * size_of::<Row>())
     }
 
-    /// Offset of the settings document.
+    /// Offset of a mailbox's header, and its bytes.
     #[must_use]
-    pub fn settings(&self) -> usize {
-        self.settings
+    pub fn mailbox(&self, module: usize, process: usize) -> Option<(usize, RingPlace)> {
+        let (before, inboxes) = *self.mailboxes_before.get(module)?;
+        let index = self.processes + inboxes + process;
+        let place = self.rings.get(module)?.get(index)?;
+        let header = before * self.processes + process;
+        Some((self.mailboxes + header * size_of::<MailboxHeader>(), *place))
     }
 
     /// Every ring.

@@ -9,6 +9,8 @@
 )]
 
 pub mod doorbell;
+pub mod mailbox;
+pub mod registry;
 pub mod ring;
 pub mod store;
 

@@ -4,6 +4,7 @@ use super::layout::{
     Head, InboxHeader, LaneHeader, Layout, MAGIC, MODULES_MAX, Module, ModulePlan, Plan, RingPlace,
     Row, Shared,
 };
+use super::mailbox::MailboxHeader;
 use super::map::Mapping;
 use super::ring::Ring;
 use super::store::Store;
@@ -32,26 +33,18 @@ fn unsound(what: &str) -> io::Error {
 }
 
 impl Region {
-    /// Makes a new region for `modules` and writes `settings` into it. Not blocking.
+    /// Makes a new region for `modules`. Not blocking.
     ///
     /// # Errors
     /// The system's, when memory or descriptors are short.
     ///
     /// # Phase
     /// Kamailio's `child_init(PROC_INIT)`: before every fork, after the last `register_procs`.
-    pub fn create(
-        processes: usize,
-        modules: Vec<ModulePlan>,
-        settings: &[u8],
-    ) -> io::Result<&'static Self> {
+    pub fn create(processes: usize, modules: Vec<ModulePlan>) -> io::Result<&'static Self> {
         if modules.len() > MODULES_MAX {
             return Err(unsound("more modules than the layout has room for"));
         }
-        let plan = Plan {
-            processes,
-            modules,
-            settings_bytes: settings.len(),
-        };
+        let plan = Plan { processes, modules };
         let layout = Layout::of(&plan);
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = rustix::fs::memfd_create("sipbus", flags)?;
@@ -65,7 +58,6 @@ impl Region {
             plan,
         };
         region.describe();
-        region.settings_write(settings);
         region.head().magic.set(MAGIC);
         Ok(Box::leak(Box::new(region)))
     }
@@ -152,25 +144,21 @@ impl Region {
         (0..).map_while(move |row| self.row(module, row))
     }
 
-    /// The settings document.
+    /// A process's mailbox, or none if there is no such process or the module has none.
     #[must_use]
-    pub fn settings(&self) -> &'static [u8] {
-        let at = self.mapping.at(self.layout.settings());
-        // SAFETY: inside the head; written once, before anyone else had the region.
-        unsafe { std::slice::from_raw_parts(at, self.plan.settings_bytes) }
-    }
-
-    fn settings_write(&self, settings: &[u8]) {
-        let at = self.mapping.at(self.layout.settings());
-        // SAFETY: the plan made room for exactly these bytes, and nobody else has the region yet.
-        unsafe { std::ptr::copy_nonoverlapping(settings.as_ptr(), at, settings.len()) }
+    pub fn mailbox(
+        &self,
+        module: usize,
+        process: usize,
+    ) -> Option<(&'static MailboxHeader, Store)> {
+        let (at, place) = self.layout.mailbox(module, process)?;
+        Some((self.part(at), self.store(place)))
     }
 
     fn describe(&self) {
         let head = self.head();
         head.processes.set(self.plan.processes as u64);
         head.modules.set(self.plan.modules.len() as u64);
-        head.settings_bytes.set(self.plan.settings_bytes as u64);
         for (index, plan) in self.plan.modules.iter().enumerate() {
             let module = self.module(index);
             module.name.set(&plan.name);
@@ -178,6 +166,7 @@ impl Region {
             module.inbox_bytes.set(plan.inbox_bytes as u64);
             module.inboxes.set(plan.inboxes as u64);
             module.rows.set(plan.rows as u64);
+            module.mailbox_bytes.set(plan.mailbox_bytes as u64);
         }
     }
 
@@ -204,7 +193,6 @@ fn read_plan(fd: BorrowedFd<'_>) -> io::Result<Plan> {
     let empty = Plan {
         processes: 0,
         modules: Vec::new(),
-        settings_bytes: 0,
     };
     let bytes = Layout::of(&empty).module(MODULES_MAX);
     if rustix::fs::fstat(fd)?.st_size < i64::try_from(bytes).unwrap_or(i64::MAX) {
@@ -237,12 +225,11 @@ fn read_plan(fd: BorrowedFd<'_>) -> io::Result<Plan> {
             inbox_bytes: number(module.inbox_bytes.value())?,
             inboxes: number(module.inboxes.value())?,
             rows: number(module.rows.value())?,
+            mailbox_bytes: number(module.mailbox_bytes.value())?,
         });
     }
-    let settings_bytes = number(head.settings_bytes.value())?;
     Ok(Plan {
         processes: number(head.processes.value())?,
         modules,
-        settings_bytes,
     })
 }

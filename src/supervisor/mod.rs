@@ -4,11 +4,14 @@
 //! to stop, or when Kamailio's main process is gone, it lets the engine drain and then ends.
 #![forbid(unsafe_code)]
 
+mod check;
 mod process;
 mod run;
 
-pub use run::{Supervised, run};
+pub use check::check;
+pub use run::{STOP_GRACE, Supervised, run};
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -16,12 +19,17 @@ use std::path::PathBuf;
 pub mod argument {
     /// The region.
     pub const REGION: &str = "region-fd";
+    /// The settings document.
+    pub const SETTINGS: &str = "settings-fd";
     /// Told to drain by a byte or by its end.
     pub const CONTROL: &str = "control-fd";
     /// Log records, one datagram each: the level's number as an `i8`, then the text.
     pub const LOG: &str = "log-fd";
     /// A module's doorbell, as `name=fd`.
     pub const DOORBELL: &str = "doorbell-fd";
+    /// Instead of all others: check the settings on standard input, write the mistakes to standard
+    /// output.
+    pub const CHECK: &str = "check";
     /// A module's listening socket, as `name.setting=fd`: the setting's number comes from 0.
     pub const LISTENER: &str = "listener-fd";
 }
@@ -46,4 +54,11 @@ pub fn engine_path() -> io::Result<PathBuf> {
             ),
         )),
     }
+}
+
+/// What of the environment the engine gets: what its libraries are asked to do by users.
+fn user_environment() -> impl Iterator<Item = (&'static str, OsString)> {
+    let names = ["TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
+    let value = |name| Some((name, std::env::var_os(name)?));
+    names.into_iter().filter_map(value)
 }

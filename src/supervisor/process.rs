@@ -1,6 +1,6 @@
 //! One run of the engine's program.
 
-use super::{LOG_RECORD_BYTES_MAX, Supervised, argument, engine_path};
+use super::{LOG_RECORD_BYTES_MAX, Supervised, argument, engine_path, user_environment};
 use crate::host::{Level, log};
 use crate::shm::inherit::leave_only;
 use rustix::event::{PollFd, PollFlags};
@@ -26,11 +26,13 @@ impl Engine {
         let (records, its_records) = UnixDatagram::pair()?;
         records.set_nonblocking(true)?;
         let region = supervised.region.fd();
-        let mut kept = vec![region, its_control.as_fd(), its_records.as_fd()];
+        let settings = supervised.settings.as_fd();
+        let mut kept = vec![region, settings, its_control.as_fd(), its_records.as_fd()];
         let mut command = Command::new(engine_path()?);
         let number = |fd: BorrowedFd<'_>| fd.as_raw_fd().to_string();
         command
             .arg(format!("--{}={}", argument::REGION, number(region)))
+            .arg(format!("--{}={}", argument::SETTINGS, number(settings)))
             .arg(format!(
                 "--{}={}",
                 argument::CONTROL,
@@ -64,12 +66,8 @@ impl Engine {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .env_clear()
+            .envs(user_environment())
             .process_group(0);
-        for name in ["TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
         let child = command.spawn()?;
         Ok(Self {
             child,

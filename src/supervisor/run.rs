@@ -1,7 +1,9 @@
 //! The supervisor's loop.
 
 use super::process::Engine;
+use crate::frame::END;
 use crate::host::{Level, log};
+use crate::shm::inbox::InboxEnd;
 use crate::shm::region::Region;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -18,11 +20,16 @@ const GOOD_RUN: Duration = Duration::from_secs(10);
 /// How much longer than its own deadline a draining engine may take before it is killed.
 const KILL_GRACE: Duration = Duration::from_secs(2);
 
+/// How much longer than the drain's own deadline it may take until everything has ended.
+pub const STOP_GRACE: Duration = Duration::from_secs(4);
+
 /// What the supervisor hands to each engine.
 #[derive(Debug)]
 pub struct Supervised<'a> {
     /// The region.
     pub region: &'static Region,
+    /// The settings document.
+    pub settings: OwnedFd,
     /// By module name.
     pub doorbells: Vec<(&'a str, BorrowedFd<'a>)>,
     /// Listening sockets, by module name and number of the setting.
@@ -59,6 +66,7 @@ pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
         };
         first = false;
         if outcome == Woken::Stop {
+            end_inboxes(supervised.region);
             return Ok(());
         }
         failures = if started.elapsed() >= GOOD_RUN {
@@ -71,7 +79,9 @@ pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
                 .saturating_mul(1 << (failures - 2).min(8))
                 .min(PAUSE_MAX);
             if wait(signals, None, Some(pause))? == Woken::Stop {
-                return drain_with_new_engine(supervised);
+                drain_with_new_engine(supervised)?;
+                end_inboxes(supervised.region);
+                return Ok(());
             }
         }
     }
@@ -174,6 +184,19 @@ fn drain_with(
 /// Told to stop while no engine was running: what was accepted still has to be delivered.
 fn drain_with_new_engine(supervised: &Supervised<'_>) -> io::Result<()> {
     drain(supervised, Engine::start(supervised)?)
+}
+
+/// Tells event workers that wait for it that nothing comes any more. Those whose inbox is full have
+/// enough to do until their time is over.
+fn end_inboxes(region: &Region) {
+    for (index, module) in region.plan().modules.iter().enumerate() {
+        let inboxes = 0..module.inboxes;
+        for mut inbox in inboxes.filter_map(|inbox| InboxEnd::attach(region, index, inbox)) {
+            if inbox.stage(&[&END]).is_ok() {
+                inbox.deliver();
+            }
+        }
+    }
 }
 
 fn wait(signals: &OwnedFd, engine: Option<&Engine>, limit: Option<Duration>) -> io::Result<Woken> {

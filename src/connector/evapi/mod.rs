@@ -26,6 +26,7 @@ pub const CONNECTOR: Connector = Connector {
     // A burst of relayed messages is over before the first is on its way.
     gives_way: true,
     run: |link, settings| Box::pin(run(link, settings)),
+    check: None,
 };
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
@@ -37,6 +38,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         roster,
         listeners,
         drain,
+        ..
     } = link;
     let acceptor = tls::acceptor(settings.tls.as_ref())?;
     let presence = Rc::new(Presence::new(settings, board, roster, inbounds));

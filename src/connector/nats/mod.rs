@@ -26,6 +26,7 @@ pub const CONNECTOR: Connector = Connector {
     // A message shall be on its way at once.
     gives_way: false,
     run: |link, settings| Box::pin(run(link, settings)),
+    check: None,
 };
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
