@@ -8,6 +8,7 @@
 #include "core/mod_fix.h"
 #include "core/pt.h"
 
+#include "continue.h"
 #include "suspend.h"
 
 MODULE_VERSION
@@ -82,6 +83,8 @@ static cmd_export_t cmds[] = {
 		async_fixup, sipbus_text_free, REQUEST_ROUTE},
 	{"evapi_async_unicast", SIPBUS_FUNCTION(w_evapi_async_unicast), 2,
 		async_fixup, sipbus_text_free, REQUEST_ROUTE},
+	{"evapi_continue", SIPBUS_FUNCTION(w_evapi_continue), 3,
+		async_fixup, sipbus_text_free, ANY_ROUTE},
 	{"evapi_close", SIPBUS_FUNCTION(w_evapi_close), 0, 0, 0, ANY_ROUTE},
 	{"evapi_close", SIPBUS_FUNCTION(w_evapi_close), 1, 0, 0, ANY_ROUTE},
 	{"evapi_set_tag", SIPBUS_FUNCTION(w_evapi_set_tag), 1,
@@ -138,7 +141,7 @@ static int set_event_callback(modparam_t type, void *value)
 
 static int mod_init(void)
 {
-	evapi_suspend_init();
+	sipbus_suspend_init("evapi_async");
 	return sipbus_shim_init(&shim);
 }
 
@@ -229,10 +232,10 @@ static int script_relay(receivers to, sip_msg_t *msg, char *data, char *tag)
 
 static int script_async(receivers to, sip_msg_t *msg, char *data, char *tag)
 {
-	evapi_suspended suspended;
+	sipbus_suspended suspended;
 	sipbus_slice bytes;
 	sipbus_slice name;
-	int result = evapi_suspend(msg, &suspended);
+	int result = sipbus_suspend(msg, &suspended);
 
 	if(result <= 0)
 		return result;
@@ -241,7 +244,7 @@ static int script_async(receivers to, sip_msg_t *msg, char *data, char *tag)
 	if(result == 0)
 		result = async_relay(to, bytes, name);
 	if(result < 0)
-		evapi_suspend_cancel(&suspended);
+		sipbus_suspend_cancel(&suspended);
 	return result;
 }
 
@@ -279,11 +282,8 @@ static int w_evapi_async_unicast(sip_msg_t *msg, char *data, char *tag)
 
 static int async_fixup(void **param, int number)
 {
-	if(!evapi_suspend_possible()) {
-		LM_ERR("the evapi_async functions need the tm module, which is not "
-			   "loaded\n");
+	if(!sipbus_suspend_possible())
 		return E_CFG;
-	}
 	return sipbus_text_fixup(param, number);
 }
 
@@ -329,14 +329,14 @@ static int ki_relay_unicast(sip_msg_t *msg, str *data, str *tag)
 
 static int ki_async(receivers to, sip_msg_t *msg, str *data, str *tag)
 {
-	evapi_suspended suspended;
-	int result = evapi_suspend(msg, &suspended);
+	sipbus_suspended suspended;
+	int result = sipbus_suspend(msg, &suspended);
 
 	if(result <= 0)
 		return result;
 	result = async_relay(to, sipbus_slice_of(data), sipbus_slice_of(tag));
 	if(result < 0)
-		evapi_suspend_cancel(&suspended);
+		sipbus_suspend_cancel(&suspended);
 	return result;
 }
 
@@ -384,6 +384,9 @@ static sr_kemi_t kemi_exports[] = {
 	{str_init("evapi"), str_init("async_unicast"), SR_KEMIP_INT, ki_async_unicast, KEMI_TEXTS_2},
 	{str_init("evapi"), str_init("close"), SR_KEMIP_INT, ki_close, KEMI_TEXTS_0},
 	{str_init("evapi"), str_init("set_tag"), SR_KEMIP_INT, ki_set_tag, KEMI_TEXTS_1},
+	{str_init("evapi"), str_init("continue"), SR_KEMIP_INT, ki_evapi_continue,
+		{SR_KEMIP_INT, SR_KEMIP_INT, SR_KEMIP_STR,
+		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
 	{{0, 0}, {0, 0}, 0, NULL, {0, 0, 0, 0, 0, 0}}
 };
 /* clang-format on */

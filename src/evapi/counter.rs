@@ -5,6 +5,9 @@ use crate::module::{Counter, Place, arrived, handled, submitted, taken};
 /// Slot of a lane, beside [`submitted`]: async functions that found nobody there.
 pub const NOBODY: usize = 6;
 
+/// Slot of a lane: answers for a transaction that was not suspended any more.
+pub const LATE: usize = 7;
+
 /// Slot of an inbox, beside [`handled`]: messages of clients that a script had closed.
 pub const DISCARDED: usize = 2;
 
@@ -46,6 +49,7 @@ pub const COUNTERS: &[Counter] = &[
     Counter::new(c"refused_invalid", &[Place::Submitted(submitted::INVALID)]),
     Counter::new(c"refused_stopping", &[Place::Submitted(submitted::STOPPING)]),
     Counter::new(c"async_nobody", &[Place::Submitted(NOBODY)]),
+    Counter::new(c"late_answers", &[Place::Submitted(LATE)]),
     Counter::new(c"delivered", &[Place::Taken(taken::DELIVERED)]),
     Counter::new(c"undelivered", &[Place::Taken(taken::REJECTED)]),
     Counter::new(c"received", &[Place::Arrived(arrived::RECEIVED)]),

@@ -147,7 +147,7 @@ fn an_async_function_in_an_event_is_refused() {
     assert_eq!(client.text(), "rc=-1");
     super::suspend::no_transaction_is_left(&kamailio);
     let log = kamailio.stop();
-    assert_eq!(errors(&log, &["evapi_async_relay"]), 1, "{log}");
+    assert_eq!(errors(&log, &["evapi_async functions"]), 1, "{log}");
 }
 
 #[test]

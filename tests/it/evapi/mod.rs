@@ -2,7 +2,7 @@
 
 mod bad_argument;
 mod bad_setting;
-mod client;
+pub(crate) mod client;
 mod engine;
 mod events;
 mod framing;

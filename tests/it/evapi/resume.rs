@@ -1,8 +1,8 @@
 //! Answers that come too late, twice, or never: harmless, and the caller is answered.
 
 use super::client::Client;
-use super::listener::wait_counted;
-use super::suspend::{ASK, answer, asking, no_transaction_is_left, question};
+use super::listener::{on, wait_counted};
+use super::suspend::{ASK, TM, answer, asking, no_transaction_is_left, question};
 use crate::require::needs;
 use crate::sipp::Sipp;
 use crate::{port, turn};
@@ -63,6 +63,103 @@ fn a_second_answer_is_harmless() {
     }
     // That no transaction is left cannot be asked here: t_continue of Kamailio 5.6 keeps a
     // reference to one that it finds no longer suspended.
+    kamailio.stop();
+}
+
+/// As [`ANSWERS`](super::suspend::ANSWERS), by the module's own function.
+const CONTINUES: &str = r#"
+event_route[evapi:message-received] {
+    $var(text) = $(evapi(msg){s.select,2,:});
+    if (evapi_continue("$(evapi(msg){s.select,0,:})", "$(evapi(msg){s.select,1,:})", "RESUMED"))
+        $var(count) = $shtinc(count=>continued);
+    $var(count) = $shtinc(count=>answers);
+}
+route[RESUMED] {
+    send_reply("200", "$var(text)");
+    exit;
+}
+"#;
+
+#[test]
+fn answers_that_cross_are_counted() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let config = on(port).before(TM).routes(CONTINUES).after(FR_TIMER);
+    let kamailio = config.number("workers", 4).request(ASK).start();
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(&kamailio, port)).collect();
+    let mut sip = kamailio.sip();
+    for round in 1..=20 {
+        let number = sip.send("MESSAGE", "x", b"");
+        let keys: Vec<String> = clients
+            .iter_mut()
+            .map(|client| question(client).0)
+            .collect();
+        // All at once, each by another worker, and each twice.
+        for (client, key) in clients.iter_mut().zip(&keys) {
+            client.send(format!("{key}:yes"));
+            client.send(format!("{key}:yes"));
+        }
+        assert_eq!(answer(&sip, number), (200, "yes".into()));
+        wait_counted(&kamailio, "answers", round * 8);
+        assert_eq!(kamailio.counted("continued"), round);
+    }
+    let stats = kamailio.rpc("evapi.stats", &[]);
+    assert_eq!(stats["late_answers"], 20 * 7);
+    kamailio.stop();
+}
+
+#[test]
+fn late_and_second_answers_leave_no_transaction() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let config = on(port).before(TM).routes(CONTINUES).after(FR_TIMER);
+    let kamailio = config.request(ASK).start();
+    let mut client = Client::connect(&kamailio, port);
+    let mut sip = kamailio.sip();
+    // Only answers that cross in two workers can find tm between its look and its deed.
+    for round in 1..=20 {
+        let number = sip.send("MESSAGE", "x", b"");
+        let (key, _) = question(&mut client);
+        client.send(format!("{key}:yes"));
+        client.send(format!("{key}:yes"));
+        assert_eq!(answer(&sip, number), (200, "yes".into()));
+        wait_counted(&kamailio, "answers", round * 2);
+    }
+    let number = sip.send("MESSAGE", "late", b"");
+    let (key, _) = question(&mut client);
+    assert_eq!(answer(&sip, number).0, 408);
+    client.send(format!("{key}:too late"));
+    wait_counted(&kamailio, "answers", 20 * 2 + 1);
+    assert_eq!(kamailio.counted("continued"), 20);
+    assert_eq!(kamailio.rpc("evapi.stats", &[])["late_answers"], 21);
+    no_transaction_is_left(&kamailio);
+    kamailio.stop();
+}
+
+#[test]
+fn arguments_of_evapi_continue_are_checked() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let config = on(port::free())
+        .before(TM)
+        .routes("route[RESUMED] { return; }");
+    let kamailio = config
+        .request(
+            r#"$var(index) = "x"; $var(none) = "";
+               evapi_continue("$var(index)", "1", "RESUMED"); $var(answer) = "" + $rc;
+               evapi_continue("1", "$var(none)", "RESUMED"); $var(answer) = $var(answer) + $rc;
+               evapi_continue("1", "1", "NO_SUCH"); $var(answer) = $var(answer) + $rc;
+               evapi_continue("1", "1", "RESUMED"); $var(answer) = $var(answer) + $rc;"#,
+        )
+        .start();
+    assert_eq!(kamailio.sip().message("alice", b""), "-1-1-1-1");
+    let stats = kamailio.rpc("evapi.stats", &[]);
+    assert_eq!(
+        (&stats["refused_invalid"], &stats["late_answers"]),
+        (&serde_json::json!(3), &serde_json::json!(1))
+    );
     kamailio.stop();
 }
 
