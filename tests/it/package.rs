@@ -1,0 +1,99 @@
+//! The Debian package: installed into a folder of its own, used from there, and removed without trace.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::kamailio::Config;
+use crate::require::{self, needs};
+use crate::server::nats::Nats;
+use crate::subscriber::{Subscriber, text};
+use crate::turn;
+
+/// What `make deb` made.
+fn package() -> PathBuf {
+    let built = require::modules().join("../deb");
+    let mut found = std::fs::read_dir(&built)
+        .unwrap_or_else(|error| panic!("{}: {error}", built.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "deb"));
+    let only = found.next().unwrap();
+    assert_eq!(found.next(), None, "two packages");
+    only
+}
+
+/// Runs dpkg on the system in `root`, which has nothing but what is installed there.
+fn dpkg(root: &Path, arguments: &[&str]) {
+    let status = Command::new("dpkg")
+        .arg(format!("--root={}", root.display()))
+        .args([
+            "--force-depends",
+            "--force-not-root",
+            "--force-script-chrootless",
+        ])
+        .arg(format!("--log={}", root.join("var/lib/dpkg/log").display()))
+        .args(arguments)
+        .status()
+        .unwrap();
+    assert!(status.success(), "dpkg {arguments:?}: {status}");
+}
+
+/// Files and links, but for dpkg's own.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with("var/lib/dpkg") {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn is_installed_used_and_removed_without_trace() {
+    needs!("kamailio", "nats", "package");
+    let _turn = turn::light();
+    let root = tempfile::tempdir().unwrap();
+    let database = root.path().join("var/lib/dpkg");
+    for folder in ["info", "updates"] {
+        std::fs::create_dir_all(database.join(folder)).unwrap();
+    }
+    std::fs::write(database.join("status"), "").unwrap();
+    let package = package();
+    dpkg(root.path(), &["--install", package.to_str().unwrap()]);
+    let folder = root.path().join("usr/lib/sipbus");
+    let manuals = root.path().join("usr/share/doc/sipbus");
+    assert!(manuals.join("nats.md").exists() && manuals.join("examples/nats/run").exists());
+
+    let nats = Nats::start();
+    let subscriber = Subscriber::new(&nats.url(), "packed");
+    let stock = require::stock_modules();
+    let kamailio = Config::at(&nats.url())
+        .before(&format!(
+            "mpath=\"{}:{}\"",
+            folder.display(),
+            stock.display()
+        ))
+        .request(r#"nats_publish("packed", "$rU"); $var(answer) = "rc=" + $rc;"#)
+        .start();
+    assert_eq!(kamailio.sip().message("alice", b""), "rc=1");
+    assert_eq!(text(&subscriber.only()), "alice");
+    let engine = kamailio.engine().unwrap();
+    let program = std::fs::read_link(format!("/proc/{engine}/exe")).unwrap();
+    assert_eq!(
+        program,
+        folder.canonicalize().unwrap().join("sipbus-engine")
+    );
+    kamailio.stop();
+
+    dpkg(root.path(), &["--purge", "sipbus"]);
+    assert_eq!(files(root.path()), Vec::<PathBuf>::new());
+}
