@@ -2,9 +2,11 @@
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
 # make bench     measures, side by side with the distribution's modules
+# make deb       a Debian package of the same, in target/deb/
 # make install   into PREFIX (/usr/local); DESTDIR is put in front of it
 #
-# KAMAILIO_SRC=/path/to/kamailio builds against that source tree instead of the installed version's.
+# KAMAILIO_SRC=/path/to/kamailio builds against that source tree instead of the installed version's. KAMAILIO=/path/to/kamailio,
+# a tree that was built or installed, runs the integration tests with it; `kamailio-glue/build/kamailio trixie` makes one.
 
 SHELL := /bin/bash
 # Where rustup puts cargo, and Debian the servers: not every user's shell looks there.
@@ -14,6 +16,13 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 export CC
+
+# A built tree has its headers; for one that was installed elsewhere, KAMAILIO_SRC names them.
+ifneq ($(wildcard $(KAMAILIO)/src/core/sr_module.h),)
+KAMAILIO_SRC ?= $(KAMAILIO)
+export KAMAILIO_SRC
+endif
+export KAMAILIO
 
 PREFIX ?= /usr/local
 EXAMPLE ?= nats
@@ -26,12 +35,13 @@ shims := $(patsubst kamailio-glue/%/,%,$(dir $(wildcard kamailio-glue/*/*_mod.c)
 examples := $(patsubst examples/%/run,%,$(wildcard examples/*/run))
 products := libsipbus.so sipbus-engine $(shims:=.so)
 
-# The model of the ring runs under loom: a build of its own, in which loom's types stand for the atomics. It is small
-# enough to be explored without a bound on preemptions, and without optimisation, which takes longer than it saves.
-model = RUSTFLAGS='--cfg sipbus_loom' \
-	cargo test --locked --no-default-features --target-dir target/loom --test ring_model
-# Every file of tests/ but the model; tests/it, a folder, is the integration tier.
-unit_tests = $(patsubst tests/%.rs,--test %,$(filter-out tests/ring_model.rs,$(wildcard tests/*.rs)))
+# The models of ring, mailbox and registry run under loom: a build of its own, in which loom's types stand for the atomics.
+# They are small enough to be explored without optimisation, which takes longer than it saves; the ring's and the mailbox's
+# even without a bound on preemptions.
+model = RUSTFLAGS='--cfg sipbus_loom' cargo test --locked --no-default-features --target-dir target/loom \
+	--test ring_model --test mailbox_model --test registry_model
+# Every file of tests/ but the models, and tests/kafka; tests/it, the other folder, is the integration tier.
+unit_tests = $(patsubst tests/%.rs,--test %,$(filter-out tests/%_model.rs,$(wildcard tests/*.rs))) --test kafka
 c_files = $(wildcard include/sipbus_host.h kamailio-glue/*/*.[ch] tests/*/*.c)
 
 all: $(shims:%=shim-%)
@@ -85,9 +95,10 @@ test-model:
 	$(model)
 
 # A server that is missing would skip its tests; here that is a failure.
-test-integration: all
-	SIPBUS_REQUIRE=kamailio,evapi,nats,sipp,node,python3 cargo test --locked --test it
-	@for example in $(examples); do \
+test-integration: all deb
+	SIPBUS_REQUIRE=kamailio,evapi,nats,kazoo,rabbitmq,event_kafka,kafka_module,kafka,sipp,node,python3,package cargo test --locked --test it
+	@# The examples show the system's Kamailio.
+	@[ -n "$(KAMAILIO)" ] || for example in $(examples); do \
 		echo "examples/$$example/run"; \
 		examples/$$example/run </dev/null || exit 1; \
 	done
@@ -107,6 +118,9 @@ install:
 	@echo "To use these modules, kamailio.cfg needs this line before its first loadmodule:"
 	@echo "  mpath=\"$(libdir)/:$$($(build)/stock-modules)/\""
 
+deb: all
+	@$(build)/deb
+
 uninstall:
 	@rm -f $(addprefix $(DESTDIR)$(libdir)/,$(products)) $(addprefix $(DESTDIR)$(docdir)/,README.md LICENSE $(shims:=.md))
 	@for folder in $(DESTDIR)$(libdir) $(DESTDIR)$(docdir); do [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
@@ -114,5 +128,5 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench install uninstall clean \
+.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench deb install uninstall clean \
 	$(shims:%=shim-%)

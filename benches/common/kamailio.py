@@ -115,6 +115,6 @@ class Kamailio(Program):
         listed = self.rpc("core.psx")
         return [entry["PID"] for entry in listed if any(word in entry["DSC"].lower() for word in words)]
 
-    def settled(self, name, value, seconds=20):
-        """Waits for a counter of nats.stats."""
-        wait_for(f"{name} of {value}", lambda: self.rpc("nats.stats")[name] >= value, seconds)
+    def settled(self, name, value, seconds=20, method="nats.stats"):
+        """Waits for a counter of nats.stats, or of another method's."""
+        wait_for(f"{name} of {value}", lambda: self.rpc(method)[name] >= value, seconds)

@@ -27,12 +27,12 @@ class Program:
     """A server in the foreground, its output in a file. In a session of its own, so that Ctrl-C reaches the bench
     only, which then stops its servers in order."""
 
-    def __init__(self, name, command, folder):
+    def __init__(self, name, command, folder, env=None):
         self.name = name
         self.log = Path(folder, f"{name}.log")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def wait_for(self, what, check, seconds=30):

@@ -67,13 +67,14 @@ class Program:
     """A server in the foreground, its output in the journal. In a session of its own, so that Ctrl-C reaches the
     example only, which then stops its servers in order."""
 
-    def __init__(self, journal, name, command, folder):
+    def __init__(self, journal, name, command, folder, stdin=subprocess.DEVNULL, env=None):
         self.name = name
         try:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
+                env=env,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

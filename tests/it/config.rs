@@ -27,7 +27,7 @@ const MODULES: [&str; 7] = ["pv", "sl", "kex", "jsonrpcs", "xlog", "htable", "cf
 /// A configuration in the making.
 pub(crate) struct Config {
     pub(crate) folder: TempDir,
-    module: &'static str,
+    pub(crate) module: &'static str,
     before: String,
     params: String,
     after: String,
@@ -124,8 +124,13 @@ impl Config {
             "app_lua"
         };
         let path = self.folder.path().join(file);
+        // Kazoo runs a function of the script at its start, so that must be there already.
+        let lines = match self.module {
+            "kazoo" => &mut self.before,
+            _ => &mut self.after,
+        };
         writeln!(
-            self.after,
+            lines,
             "loadmodule \"{module}.so\"\nmodparam(\"{module}\", \"load\", \"{}\")\ncfgengine \"{language}\"",
             path.display()
         )

@@ -3,9 +3,10 @@
 //! A server that appears is seen by Kamailio as soon as it listens. With a gate before it, the
 //! independent subscriber is there first, so that nothing can arrive unseen.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -17,6 +18,7 @@ pub(crate) struct Gate {
     port: u16,
     upstream: u16,
     tasks: Arc<Mutex<JoinSet<()>>>,
+    cut: Arc<AtomicBool>,
 }
 
 impl Gate {
@@ -25,7 +27,17 @@ impl Gate {
             port: port::free(),
             upstream,
             tasks: Arc::default(),
+            cut: Arc::default(),
         }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port that it leads to.
+    pub(crate) fn upstream(&self) -> u16 {
+        self.upstream
     }
 
     pub(crate) fn url(&self) -> String {
@@ -52,6 +64,37 @@ impl Gate {
         self.tasks.lock().unwrap().spawn(accept);
     }
 
+    /// Lets connections through, until one of them has passed so many bytes towards the server:
+    /// then all end.
+    pub(crate) fn open_for(&self, bytes: u64) {
+        self.cut.store(false, Ordering::Release);
+        let listener = runtime()
+            .block_on(TcpListener::bind(("127.0.0.1", self.port)))
+            .unwrap();
+        let (upstream, cut) = (self.upstream, Arc::clone(&self.cut));
+        let pass = async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => {
+                        let (near, _) = accepted.unwrap();
+                        connections.spawn(pass_until(near, upstream, bytes));
+                    }
+                    Some(_) = connections.join_next() => break,
+                }
+            }
+            drop((listener, connections));
+            cut.store(true, Ordering::Release);
+        };
+        let _entered = runtime().enter();
+        self.tasks.lock().unwrap().spawn(pass);
+    }
+
+    /// Whether the connections that `open_for` let through have ended.
+    pub(crate) fn has_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
     /// Cuts all connections and refuses new ones.
     pub(crate) fn shut(&self) {
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap());
@@ -61,5 +104,16 @@ impl Gate {
         });
         // The accept task may have passed a connection on while it was being stopped.
         self.tasks.lock().unwrap().abort_all();
+    }
+}
+
+async fn pass_until(mut near: TcpStream, upstream: u16, bytes: u64) {
+    let mut far = TcpStream::connect(("127.0.0.1", upstream)).await.unwrap();
+    let (near_read, mut near_write) = near.split();
+    let (mut far_read, mut far_write) = far.split();
+    let mut first = near_read.take(bytes);
+    tokio::select! {
+        _ = copy(&mut first, &mut far_write) => {}
+        _ = copy(&mut far_read, &mut near_write) => {}
     }
 }

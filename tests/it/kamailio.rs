@@ -26,6 +26,7 @@ impl Config {
         let server = Server::spawn("kamailio", &program, &args, folder);
         let rpc = Rpc::new(folder, &folder.join("rpc"));
         Kamailio {
+            module: self.module,
             server,
             port,
             rpc,
@@ -91,6 +92,7 @@ impl Config {
 
 /// A running Kamailio.
 pub(crate) struct Kamailio {
+    module: &'static str,
     pub(crate) server: Server,
     port: u16,
     rpc: Rpc,
@@ -123,13 +125,13 @@ impl Kamailio {
         self.rpc.call(method, params)
     }
 
-    /// The connector's part of `sipbus.status`.
+    /// The part of `sipbus.status` of the connector of the module under test.
     pub(crate) fn connector(&self) -> Value {
         let status = self.rpc("sipbus.status", &[]);
         let found = status["connectors"]
             .as_array()
-            .and_then(|all| all.iter().find(|each| each["name"] == "nats").cloned());
-        found.unwrap_or_else(|| panic!("no connector nats in {status}"))
+            .and_then(|all| all.iter().find(|each| each["name"] == self.module).cloned());
+        found.unwrap_or_else(|| panic!("no connector {} in {status}", self.module))
     }
 
     /// Waits until the connector says it is connected.
@@ -149,11 +151,13 @@ impl Kamailio {
         u32::try_from(pid).ok().filter(|pid| *pid != 0)
     }
 
-    /// One counter of `nats.stats`.
+    /// One statistic of the module under test.
     pub(crate) fn counter(&self, name: &str) -> u64 {
-        let stats = self.rpc("nats.stats", &[]);
-        stats[name]
-            .as_u64()
+        let module = self.module;
+        let stats = self.rpc("stats.fetch", &[json!(format!("{module}:"))]);
+        let shown = stats[format!("{module}.{name}")].as_str();
+        shown
+            .and_then(|shown| shown.parse().ok())
             .unwrap_or_else(|| panic!("no number {name} in {stats}"))
     }
 

@@ -1,11 +1,12 @@
-//! Integration tests: a real kamailio with the built modules, a real nats-server, real SIP.
+//! Integration tests: a real kamailio with the built modules, real servers, real SIP.
 //!
 //! The tests know sipbus only from outside: configuration files, SIP answers, RPC answers, and what
-//! an independent client of NATS or of the event socket receives. Each starts its own servers on ports it chose, in a folder
+//! an independent client of NATS, RabbitMQ or the event socket receives. Each starts its own servers on ports it chose, in a folder
 //! of its own, and waits on conditions, never for a time.
 //!
 //! - `SIPBUS_MODULES`: the folder of the modules under test (default `target/modules`)
-//! - `SIPBUS_REQUIRE=kamailio,evapi,nats,sipp,node,python3`: what is missing fails instead of being skipped
+//! - `KAMAILIO`: the tree of a Kamailio, installed or built, to test with instead of the system's
+//! - `SIPBUS_REQUIRE=kamailio,evapi,nats,kazoo,rabbitmq,event_kafka,kafka_module,kafka,sipp,node,python3,package`: what is missing fails instead of being skipped
 //! - `SIPBUS_WATCHDOG`: seconds after which waiting for something has failed (default 60)
 //! - `SIPBUS_KEEP_LOGS=1`: print each server's log even where the test passed
 
@@ -26,12 +27,19 @@
     reason = "those bans protect the product: the harness needs threads and atomics of its own"
 )]
 
+mod certificates;
 mod config;
 mod evapi;
+mod event_kafka;
+mod events;
 mod gate;
 mod http;
+mod kafka;
 mod kamailio;
+mod kazoo;
+mod manual;
 mod nats;
+mod package;
 mod port;
 mod process;
 mod require;
@@ -41,5 +49,6 @@ mod sip;
 mod sipp;
 mod subscriber;
 mod tally;
+mod topic;
 mod turn;
 mod wait;

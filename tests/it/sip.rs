@@ -34,6 +34,11 @@ impl Sip {
         }
     }
 
+    /// Where its requests come from; their Call-IDs end with it.
+    pub(crate) fn address(&self) -> String {
+        self.socket.local_addr().unwrap().to_string()
+    }
+
     /// Sends a request to `sip:<user>@...` without waiting; its answer is known by the number.
     pub(crate) fn send(&mut self, method: &str, user: &str, body: &[u8]) -> u32 {
         self.sent += 1;

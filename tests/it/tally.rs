@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use async_nats::Message;
-
 use crate::subscriber::Subscriber;
 
 /// One writer's messages. They are numbered from 0.
@@ -28,12 +26,22 @@ impl Tally {
         let counting = tally.clone();
         (
             tally,
-            Subscriber::each(url, subject, move |message| counting.add(&message)),
+            Subscriber::each(url, subject, move |message| counting.add(&message.payload)),
         )
     }
 
-    fn add(&self, message: &Message) {
-        let text = std::str::from_utf8(&message.payload).expect("a numbered message");
+    /// Counts these texts.
+    pub(crate) fn over(texts: impl IntoIterator<Item = String>) -> Self {
+        let tally = Self::default();
+        texts
+            .into_iter()
+            .for_each(|text| tally.add(text.as_bytes()));
+        tally
+    }
+
+    /// Counts one message.
+    pub(crate) fn add(&self, payload: &[u8]) {
+        let text = std::str::from_utf8(payload).expect("a numbered message");
         let numbered = text.split(' ').next().unwrap_or_default();
         let (writer, number) = numbered.split_once(':').expect("a numbered message");
         let number: usize = number.parse().expect("a numbered message");

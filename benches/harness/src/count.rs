@@ -1,7 +1,7 @@
 //! The independent subscriber.
 
 use crate::connection::Connection;
-use crate::{STALLED, now};
+use crate::{STALLED, amqp, now};
 use std::io::{self, BufRead};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -28,11 +28,22 @@ impl Shared {
 pub fn run(server: &str, subject: &str) -> io::Result<()> {
     let mut connection = Connection::to(server)?;
     connection.subscribe(subject)?;
+    report(move |each| connection.receive(|_| each()).map(|_| ()))
+}
+
+pub fn amqp(server: &str, key: &str) -> io::Result<()> {
+    let mut connection = amqp::Connection::to(server)?;
+    connection.subscribe(amqp::EXCHANGE, key)?;
+    report(move |each| connection.receive(|_| each()))
+}
+
+/// `receive` waits for messages and calls what it is given for each.
+fn report(mut receive: impl FnMut(&mut dyn FnMut()) -> io::Result<()> + Send) -> io::Result<()> {
     let shared = Shared::default();
     thread::scope(|scope| {
         scope.spawn(|| {
             // Ends with the connection, at the latest with the process.
-            while receive(&mut connection, &shared).is_ok() {}
+            while note(&mut receive, &shared).is_ok() {}
         });
         println!("ready");
         for line in io::stdin().lock().lines() {
@@ -45,9 +56,12 @@ pub fn run(server: &str, subject: &str) -> io::Result<()> {
     })
 }
 
-fn receive(connection: &mut Connection, shared: &Shared) -> io::Result<()> {
+fn note(
+    receive: &mut impl FnMut(&mut dyn FnMut()) -> io::Result<()>,
+    shared: &Shared,
+) -> io::Result<()> {
     let mut arrived = 0;
-    connection.receive(|_| arrived += 1)?;
+    receive(&mut || arrived += 1)?;
     if arrived > 0 {
         let mut seen = shared.seen();
         let now = now();

@@ -2,7 +2,7 @@
 //! that begins with the time, "seconds.microseconds ".
 
 use crate::connection::Connection;
-use crate::{STALLED, now};
+use crate::{STALLED, amqp, now};
 use std::io;
 use std::net::UdpSocket;
 use std::thread;
@@ -12,17 +12,43 @@ pub fn run(server: &str, subject: &str, sip: &str, rate: usize, count: usize) ->
     let mut connection = Connection::to(server)?;
     connection.subscribe(subject)?;
     connection.writer()?.set_read_timeout(Some(STALLED))?;
+    measure(sip, rate, count, |latencies| {
+        let received = connection.receive(|payload| latencies.push(age(payload)));
+        received.map(|_| ())
+    })
+}
+
+/// The payload is an object, its member Time the time.
+pub fn amqp(server: &str, key: &str, sip: &str, rate: usize, count: usize) -> io::Result<()> {
+    let mut connection = amqp::Connection::to(server)?;
+    connection.subscribe(amqp::EXCHANGE, key)?;
+    connection.writer()?.set_read_timeout(Some(STALLED))?;
+    measure(sip, rate, count, |latencies| {
+        connection.receive(|payload| {
+            let text = std::str::from_utf8(payload).unwrap_or_default();
+            let time = amqp::member(text, "Time").unwrap_or_default();
+            latencies.push(age(time.as_bytes()));
+        })
+    })
+}
+
+/// `receive` waits for messages and adds their latencies.
+fn measure(
+    sip: &str,
+    rate: usize,
+    count: usize,
+    mut receive: impl FnMut(&mut Vec<u128>) -> io::Result<()>,
+) -> io::Result<()> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.connect(sip)?;
     let mut latencies = Vec::with_capacity(count);
     thread::scope(|scope| {
         let sender = scope.spawn(|| send(&socket, rate, count));
         while latencies.len() < count {
-            let received = connection.receive(|payload| latencies.push(age(payload)));
-            match received {
+            match receive(&mut latencies) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 other => other?,
-            };
+            }
         }
         sender
             .join()

@@ -23,14 +23,33 @@
 //!                                                     clients that send; the script relays the
 //!                                                     number of each UNIT events it handled:
 //!                                                     "handled nanoseconds"
+//! harness kafka-cluster PARTITIONS TOPIC...           a mock cluster, until standard input is
+//!                                                     closed: its brokers
+//! harness kafka-produce BROKERS TOPIC COUNT SIZE      the bare library: "delivered nanoseconds"
+//! harness kafka-consume BROKERS TOPIC COUNT           the bare library: "consumed nanoseconds"
+//! harness amqp-count      SERVER KEY                  as count
+//! harness amqp-publish    SERVER COUNT SIZE KEY       as publish
+//! harness amqp-consume    SERVER WINDOW COUNT SIZE UNIT SLACK
+//!                                                     as consume; the script publishes a message
+//!                                                     for each UNIT events it handled. Ends when
+//!                                                     all but SLACK are told of
+//! harness amqp-latency    SERVER KEY SIP RATE COUNT   as latency
+//! harness amqp-answer     SERVER                      answers queries until standard input is
+//!                                                     closed
+//! harness amqp-query      SERVER COUNT                queries by a bare client: "p50 p99"
+//! harness amqp-consumers  SERVER QUEUE                "consumers"
+//! harness roundtrip       SIP USER COUNT N            as evapi-roundtrip, without a client
 //! ```
 
+mod amqp;
 mod connection;
 mod consume;
 mod count;
 mod evapi;
+mod kafka;
 mod latency;
 mod publish;
+mod roundtrip;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, io, process::ExitCode};
@@ -62,6 +81,27 @@ fn main() -> ExitCode {
         ["evapi-roundtrip", address, sip, user, count, flying] => {
             evapi::roundtrip::run(address, sip, user, number(count), number(flying))
         }
+        ["amqp-count", server, key] => count::amqp(server, key),
+        ["amqp-publish", server, count, size, key] => {
+            publish::amqp(server, number(count), number(size), key)
+        }
+        ["amqp-consume", server, window, count, size, unit, slack] => consume::amqp(
+            server,
+            number(window),
+            number(count),
+            number(size),
+            number(unit),
+            number(slack),
+        ),
+        ["amqp-latency", server, key, sip, rate, count] => {
+            latency::amqp(server, key, sip, number(rate), number(count))
+        }
+        ["amqp-answer", server] => amqp::answer::run(server),
+        ["amqp-query", server, count] => amqp::query::run(server, number(count)),
+        ["amqp-consumers", server, queue] => amqp::consumers::run(server, queue),
+        ["roundtrip", sip, user, count, flying] => {
+            roundtrip::run(sip, user, number(count), number(flying))
+        }
         ["evapi-send", address, clients, count, size, unit] => evapi::send::run(
             address,
             number(clients),
@@ -69,6 +109,11 @@ fn main() -> ExitCode {
             number(size),
             number(unit),
         ),
+        ["kafka-cluster", partitions, ..] => kafka::cluster(number(partitions), &arguments[2..]),
+        ["kafka-produce", brokers, topic, count, size] => {
+            kafka::produce(brokers, topic, number(count), number(size))
+        }
+        ["kafka-consume", brokers, topic, count] => kafka::consume(brokers, topic, number(count)),
         _ => Err(io::Error::other("usage: see the top of src/main.rs")),
     };
     match done {

@@ -1,11 +1,8 @@
-//! TLS: a certificate authority made for the test, its server, and what is refused.
-
-use std::path::Path;
+//! TLS: whom the module trusts, and what is refused.
 
 use async_nats::ConnectOptions;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
 use crate::server::nats::Nats;
@@ -14,31 +11,16 @@ use crate::{turn, wait};
 
 const PUBLISH: &str = r#"nats_publish("calls", "$rU"); $var(answer) = "rc=" + $rc;"#;
 
-/// A folder with an authority (`ca.pem`), another one (`other.pem`), and the certificates of a
-/// server called localhost and of a client.
-struct Certificates(TempDir);
+/// The certificates of a server and of who watches it.
+struct Made(Certificates);
 
-impl Certificates {
+impl Made {
     fn new() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("sipbus-tls-")
-            .tempdir()
-            .unwrap();
-        let ca = authority();
-        for (name, subject) in [("server", "localhost"), ("client", "kamailio")] {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec![subject.to_string()]).unwrap();
-            let certificate = params.signed_by(&key, &ca).unwrap();
-            write(folder.path(), &format!("{name}.pem"), &certificate.pem());
-            write(folder.path(), &format!("{name}.key"), &key.serialize_pem());
-        }
-        write(folder.path(), "ca.pem", &ca.pem());
-        write(folder.path(), "other.pem", &authority().pem());
-        Self(folder)
+        Self(Certificates::new())
     }
 
     fn path(&self, file: &str) -> String {
-        self.0.path().join(file).display().to_string()
+        self.0.path(file)
     }
 
     /// A server with these certificates; `verify` has it ask for the client's.
@@ -60,16 +42,6 @@ impl Certificates {
             );
         Subscriber::with_options(options, &url("tls", nats), "calls")
     }
-}
-
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn write(folder: &Path, file: &str, text: &str) {
-    std::fs::write(folder.join(file), text).unwrap();
 }
 
 /// By name, as it stands in the certificate.
@@ -104,7 +76,7 @@ fn is_refused(config: Config) {
 fn the_scheme_asks_for_tls() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let made = Certificates::new();
+    let made = Made::new();
     let nats = made.server(false);
     let config = Config::at(&url("tls", &nats)).nats("tls_ca_file", &made.path("ca.pem"));
     arrives(config, &made.observer(&nats));
@@ -114,7 +86,7 @@ fn the_scheme_asks_for_tls() {
 fn the_parameter_asks_for_tls() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let made = Certificates::new();
+    let made = Made::new();
     let nats = made.server(false);
     let config = Config::at(&url("nats", &nats)).number("tls", 1);
     arrives(
@@ -127,7 +99,7 @@ fn the_parameter_asks_for_tls() {
 fn a_client_certificate_is_shown() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let made = Certificates::new();
+    let made = Made::new();
     let nats = made.server(true);
     let config = Config::at(&url("nats", &nats))
         .number("tls", 1)
@@ -141,7 +113,7 @@ fn a_client_certificate_is_shown() {
 fn the_server_may_be_known_by_another_name() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let made = Certificates::new();
+    let made = Made::new();
     let nats = made.server(false);
     // The certificate is for localhost, the URL has the address.
     let config = Config::at(&format!("nats://127.0.0.1:{}", nats.port()))
@@ -155,7 +127,7 @@ fn the_server_may_be_known_by_another_name() {
 fn another_authority_is_refused() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let made = Certificates::new();
+    let made = Made::new();
     let nats = made.server(false);
     let config = Config::at(&url("nats", &nats)).number("tls", 1);
     is_refused(config.nats("tls_ca_file", &made.path("other.pem")));
@@ -165,7 +137,7 @@ fn another_authority_is_refused() {
 fn another_host_name_is_refused() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let made = Certificates::new();
+    let made = Made::new();
     let nats = made.server(false);
     let config = Config::at(&url("nats", &nats))
         .number("tls", 1)
@@ -178,7 +150,7 @@ fn another_host_name_is_refused() {
 fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let made = Certificates::new();
+    let made = Made::new();
     let nats = Nats::start();
     let config = Config::at(&url("nats", &nats)).number("tls", 1);
     is_refused(config.nats("tls_ca_file", &made.path("ca.pem")));

@@ -1,3 +1,5 @@
 //! The servers that Kamailio talks to, one file each.
 
+pub(crate) mod kafka;
 pub(crate) mod nats;
+pub(crate) mod rabbitmq;
