@@ -104,6 +104,10 @@ impl Load {
                 publishing.thread().unpark();
             }
             let elapsed = begin.elapsed().as_nanos();
+            if consumed.load(Ordering::Relaxed) + self.slack >= self.count {
+                // What will not be told of has to be sent all the same.
+                _ = publishing.join();
+            }
             println!("{} {elapsed}", consumed.load(Ordering::Relaxed));
             // Where something was lost, the publisher may wait for it for ever.
             std::process::exit(0)
