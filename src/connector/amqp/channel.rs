@@ -42,6 +42,12 @@ struct Unacked {
     place: Option<Place>,
 }
 
+impl Unacked {
+    fn is_handled(&self, inboxes: &Inboxes) -> bool {
+        self.place.is_none_or(|place| inboxes.is_handled(place))
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -58,6 +64,8 @@ pub(super) struct Channel {
     open: bool,
     pause: Duration,
     unacked: VecDeque<Unacked>,
+    /// The first of them when they were looked through last.
+    slow: Option<u64>,
     prefetch: u16,
     /// The line in the roster.
     pub(super) row: Option<usize>,
@@ -83,6 +91,7 @@ impl Channel {
             open: false,
             pause: PAUSE_MIN,
             unacked: VecDeque::new(),
+            slow: None,
             prefetch,
             row: None,
             received: 0,
@@ -104,6 +113,7 @@ impl Channel {
     pub(super) fn reset(&mut self) {
         self.open = false;
         self.unacked.clear();
+        self.slow = None;
         self.assembly = Assembly::default();
         if !matches!(self.stage, Stage::Waiting(_)) {
             self.stage = Stage::Waiting(Instant::now());
@@ -179,6 +189,7 @@ impl Channel {
         put_bare(out, self.number, method::CHANNEL_CLOSE_OK);
         self.open = false;
         self.unacked.clear();
+        self.slow = None;
         self.assembly = Assembly::default();
         self.put_off();
     }
@@ -216,11 +227,21 @@ impl Channel {
         count
     }
 
+    /// True if acknowledgements must not wait: the server sends nothing over `prefetch`.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.unacked.len() >= usize::from(self.prefetch) / 2
+    }
+
+    /// True if a message was handled and not acknowledged.
+    pub(super) fn has_handled(&self, inboxes: &Inboxes) -> bool {
+        self.unacked.iter().any(|unacked| unacked.is_handled(inboxes))
+    }
+
+    /// One acknowledgement for all before the first message that is not handled: each costs the server
+    /// as much as a message does. Those behind it get their own once it is known to take longer.
     fn acknowledge_handled(&mut self, inboxes: &Inboxes, out: &mut BytesMut) -> u64 {
-        let handled =
-            |unacked: &Unacked| unacked.place.is_none_or(|place| inboxes.is_handled(place));
         let (mut count, mut last) = (0, None);
-        while let Some(unacked) = self.unacked.front().filter(|unacked| handled(unacked)) {
+        while let Some(unacked) = self.unacked.front().filter(|u| u.is_handled(inboxes)) {
             last = Some(unacked.tag);
             count += 1;
             self.unacked.pop_front();
@@ -228,16 +249,19 @@ impl Channel {
         if let Some(tag) = last {
             put_ack(out, self.number, tag, true);
         }
-        // Another worker's event takes longer than those behind it.
-        let number = self.number;
-        self.unacked.retain(|unacked| {
-            let done = handled(unacked);
-            if done {
-                put_ack(out, number, unacked.tag, false);
-                count += 1;
-            }
-            !done
-        });
+        let first = self.unacked.front().map(|unacked| unacked.tag);
+        if self.slow.is_some() && self.slow == first {
+            let number = self.number;
+            self.unacked.retain(|unacked| {
+                let done = unacked.is_handled(inboxes);
+                if done {
+                    put_ack(out, number, unacked.tag, false);
+                    count += 1;
+                }
+                !done
+            });
+        }
+        self.slow = first;
         count
     }
 

@@ -19,9 +19,12 @@ use crate::kazoo::{SHORT_BYTES_MAX, json, payload};
 use crate::link::{Entry, Roster};
 use bytes::Buf;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// Acknowledgements wait so long for others to go with, while the server may still send.
+const ACKNOWLEDGE_PAUSE: Duration = Duration::from_millis(1);
 
 /// What every such connection shares.
 #[derive(Clone)]
@@ -102,12 +105,21 @@ impl Consumer<'_> {
         if self.role == Role::Subscriptions {
             self.is_up();
         }
+        let mut acknowledged = Instant::now();
         loop {
             rings.mark_unchanged();
             self.understand(session)?;
             self.common.inboxes.deliver();
-            self.acknowledge(session);
-            let next = self.ask(session);
+            let mut next = self.ask(session);
+            let due = acknowledged + ACKNOWLEDGE_PAUSE;
+            if due <= Instant::now() || self.channels.iter().any(Channel::is_pressed) {
+                self.acknowledge(session);
+                acknowledged = Instant::now();
+            }
+            if self.has_to_acknowledge() {
+                let due = acknowledged + ACKNOWLEDGE_PAUSE;
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
             let reads = self.parked.is_none();
             tokio::select! {
                 step = session.step(reads) => step?,
@@ -115,6 +127,12 @@ impl Consumer<'_> {
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
         }
+    }
+
+    /// True if something was handled and not acknowledged.
+    fn has_to_acknowledge(&self) -> bool {
+        let inboxes = &self.common.inboxes;
+        self.channels.iter().any(|channel| channel.has_handled(inboxes))
     }
 
     fn is_up(&mut self) {
