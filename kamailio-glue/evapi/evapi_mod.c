@@ -49,6 +49,7 @@ static int worker_step(uint32_t worker);
 	TEXT(evapi, client_full_policy) \
 	NUMBER(evapi, frame_size_max) \
 	NUMBER(evapi, spread_messages) \
+	NUMBER(evapi, busy_poll) \
 	TEXT(evapi, unix_socket_mode) \
 	TEXT(evapi, unix_socket_owner) \
 	TEXT(evapi, tls_cert_file) \

@@ -67,14 +67,18 @@ pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
     })
 }
 
+/// The settings, once they were checked.
+pub(super) fn settings() -> Option<&'static Settings> {
+    SETTINGS.with(|cell| cell.get().copied())
+}
+
 /// Removes the UNIX sockets' files. Only in the process that made them.
 /// Phase: mod_destroy. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_evapi_destroy() {
     guard("sipbus_evapi_destroy", (), || {
         let Some(owner) = OWNER.get() else { return };
-        let settings = SETTINGS.with(|cell| cell.get().copied());
-        if let Some(settings) = settings.filter(|_| owner == std::process::id()) {
+        if let Some(settings) = settings().filter(|_| owner == std::process::id()) {
             listen::remove(settings);
         }
     });
@@ -91,7 +95,7 @@ fn told(mistakes: &[String], whose: &str) {
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_evapi_worker_title(worker: u32) -> *const c_char {
     guard("sipbus_evapi_worker_title", std::ptr::null(), || {
-        let workers = SETTINGS.with(|cell| cell.get().map_or(0, |settings| settings.workers));
+        let workers = settings().map_or(0, |settings| settings.workers);
         if worker as usize >= workers {
             return std::ptr::null();
         }

@@ -1,7 +1,7 @@
 //! The evapi module's event workers, pseudo-variables, and what an event route can do with its
 //! client.
 
-use super::evapi::{NAME, check_tag, with_outbox};
+use super::evapi::{NAME, check_tag, settings, with_outbox};
 use super::evapi_client::with_row;
 use super::guard::guard;
 use super::instance;
@@ -325,6 +325,7 @@ impl Worker {
         let instance = instance::get()?;
         let index = instance.index(NAME)?;
         let inbox = Inbox::attach(instance.region, index, worker, instance.wakers.get(index)?)?;
+        let inbox = inbox.looking(Duration::from_micros(settings()?.busy_poll_us));
         let found = |name: &str| event_route(name).unwrap_or(-1);
         Some(Self {
             inbox,

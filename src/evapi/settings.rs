@@ -41,6 +41,8 @@ pub const SETTINGS: &[Setting] = &[
         "Longest message that a client may send. A netstring that announces more ends its connection. It must fit into inbox_size."),
     row("spread_messages", FLAG, "0", "",
         "0: the messages of one client are handled by one worker, in order. 1: they go to all workers in turn, without order."),
+    row("busy_poll", Kind::Number { min: 0, max: 1000 }, "250", "microseconds",
+        "How long an idle worker looks for the next message before it sleeps, while messages come one by one and closer together than that. 0: it sleeps at once."),
     row("unix_socket_mode", TEXT, DEFAULT_MODE, "",
         "Permissions of the UNIX sockets, in octal."),
     row("unix_socket_owner", TEXT, "", "",
@@ -98,6 +100,8 @@ pub struct Settings {
     pub frame_bytes_max: usize,
     /// Messages of one client go to all workers.
     pub spread: bool,
+    /// How long an idle worker looks before it sleeps, in microseconds.
+    pub busy_poll_us: u64,
     /// Permissions of UNIX sockets.
     pub unix_mode: u32,
     /// User and group of UNIX sockets.
@@ -140,6 +144,7 @@ impl Settings {
             full_policy: full_policy(&values, &mut mistakes),
             frame_bytes_max,
             spread: values.number("spread_messages") == 1,
+            busy_poll_us: u64::try_from(values.number("busy_poll")).unwrap_or(0),
             unix_mode: unix_mode(&values, &mut mistakes),
             unix_owner: unix_owner(&values, &mut mistakes),
             tls,

@@ -102,6 +102,12 @@ impl Inbound {
         self.end.position().saturating_sub(self.end.released())
     }
 
+    /// Nanoseconds that an event took the worker lately; 0 as long as it is unknown.
+    #[must_use]
+    pub fn pace(&self) -> u64 {
+        self.end.pace()
+    }
+
     /// Puts an event made of `parts` behind the others; [`deliver`](Self::deliver) shows it.
     /// Waits while the inbox is full. Dropping the future before it is done puts nothing.
     ///

@@ -6,9 +6,11 @@ use super::counter::add;
 use super::doorbell::{futex_wake, wait_rung};
 use super::lane::Waker;
 use super::layout::InboxHeader;
+use super::look::Rhythm;
 use super::region::Region;
 use super::ring::{Consumer, Corrupt, Full, Producer};
 use crate::primitive::{Ordering, fence};
+use std::time::{Duration, Instant};
 
 /// The engine's end.
 #[derive(Debug)]
@@ -68,6 +70,12 @@ impl InboxEnd {
         usize::try_from(self.header.process.value().checked_sub(1)?).ok()
     }
 
+    /// Nanoseconds that an event took the worker lately; 0 as long as it is unknown.
+    #[must_use]
+    pub fn pace(&self) -> u64 {
+        self.header.pace.value()
+    }
+
     /// Announces that this side waits for room; the worker then wakes the engine at the next
     /// release that leaves a quarter of the inbox free. Check [`fits`](Self::fits) afterwards.
     pub fn want_room(&mut self) {
@@ -105,6 +113,7 @@ pub struct Inbox {
     consumer: Consumer,
     header: &'static InboxHeader,
     waker: &'static Waker,
+    rhythm: Rhythm,
 }
 
 impl Inbox {
@@ -121,7 +130,16 @@ impl Inbox {
             consumer: Consumer::attach(ring),
             header,
             waker,
+            rhythm: Rhythm::new(Duration::ZERO),
         })
+    }
+
+    /// Looks for the next event for up to `limit` before it sleeps, while events come one by one and
+    /// closer together than that.
+    #[must_use]
+    pub fn looking(mut self, limit: Duration) -> Self {
+        self.rhythm = Rhythm::new(limit);
+        self
     }
 
     /// Waits for the next event. It stays valid until [`done`](Self::done). Blocks.
@@ -131,14 +149,29 @@ impl Inbox {
     pub fn wait(&mut self) -> Result<&'static [u8], Corrupt> {
         loop {
             if let Some(event) = self.consumer.take()? {
+                if let Some(pace) = self.rhythm.took() {
+                    self.header.pace.set(pace);
+                }
                 return Ok(event);
             }
-            let sleep = self.header.bell.asleep();
-            if self.consumer.is_empty() {
-                wait_rung(&self.header.bell, sleep, None);
-            } else {
-                self.header.bell.awake();
+            let idle = Instant::now();
+            if let Some(pace) = self.rhythm.pace(idle) {
+                self.header.pace.set(pace);
             }
+            let consumer = &mut self.consumer;
+            if !self.rhythm.look(|| !consumer.is_empty()) {
+                self.sleep();
+            }
+            self.rhythm.goes_on(idle);
+        }
+    }
+
+    fn sleep(&mut self) {
+        let sleep = self.header.bell.asleep();
+        if self.consumer.is_empty() {
+            wait_rung(&self.header.bell, sleep, None);
+        } else {
+            self.header.bell.awake();
         }
     }
 

@@ -151,6 +151,8 @@ pub struct InboxHeader {
     /// One more than the number of the event worker's process; 0 as long as it has handled nothing.
     /// Written by the event worker.
     pub process: Counter,
+    /// Nanoseconds that an event took lately. Written by the event worker.
+    pub pace: Counter,
     /// Up to where events must be handled before `room` is rung. Written by the engine.
     pub notice: Counter,
     /// Counters of the engine.

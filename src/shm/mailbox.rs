@@ -64,13 +64,20 @@ pub enum Outcome {
 pub struct Mailbox {
     header: &'static MailboxHeader,
     store: Store,
+    #[cfg(not(sipbus_loom))]
+    look: super::look::Look,
 }
 
 impl Mailbox {
     /// Attaches to a mailbox that no other live process waits at.
     #[must_use]
     pub fn attach(header: &'static MailboxHeader, store: Store) -> Self {
-        Self { header, store }
+        Self {
+            header,
+            store,
+            #[cfg(not(sipbus_loom))]
+            look: super::look::Look::default(),
+        }
     }
 
     /// Begins a wait; its generation is what the engine is told. None while an engine that stopped
@@ -228,6 +235,10 @@ mod waiting {
     /// How long to wait for an engine that is in the middle of filling: it copies a message.
     const FILLING_LIMIT: Duration = Duration::from_millis(50);
 
+    /// How long to look for the answer before sleep. This process serves nobody else meanwhile, and a
+    /// peer nearby has answered by then.
+    const LOOK: Duration = Duration::from_micros(500);
+
     pub(super) fn wake(word: &AtomicU32) {
         // An error means that nobody waits.
         _ = futex::wake(word, futex::Flags::empty(), 1);
@@ -237,6 +248,10 @@ mod waiting {
         /// Blocks after [`open`](Self::open) until the engine has said something or until
         /// `deadline`; signals do not end it.
         pub fn wait(&mut self, deadline: Instant) -> Outcome {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut look = std::mem::take(&mut self.look);
+            look.until(LOOK.min(left), || self.outcome().is_some());
+            self.look = look;
             if let Some(outcome) = self.wait_until(deadline) {
                 return outcome;
             }

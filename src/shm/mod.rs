@@ -25,6 +25,8 @@ pub mod lane;
 #[cfg(not(sipbus_loom))]
 pub mod layout;
 #[cfg(not(sipbus_loom))]
+mod look;
+#[cfg(not(sipbus_loom))]
 mod map;
 #[cfg(not(sipbus_loom))]
 pub mod region;

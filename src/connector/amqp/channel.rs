@@ -227,6 +227,11 @@ impl Channel {
         count
     }
 
+    /// True if every message was acknowledged.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.unacked.is_empty()
+    }
+
     /// True if acknowledgements must not wait: the server sends nothing over `prefetch`.
     pub(super) fn is_pressed(&self) -> bool {
         self.unacked.len() >= usize::from(self.prefetch) / 2
@@ -234,7 +239,9 @@ impl Channel {
 
     /// True if a message was handled and not acknowledged.
     pub(super) fn has_handled(&self, inboxes: &Inboxes) -> bool {
-        self.unacked.iter().any(|unacked| unacked.is_handled(inboxes))
+        self.unacked
+            .iter()
+            .any(|unacked| unacked.is_handled(inboxes))
     }
 
     /// One acknowledgement for all before the first message that is not handled: each costs the server

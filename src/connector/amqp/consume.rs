@@ -110,16 +110,9 @@ impl Consumer<'_> {
             rings.mark_unchanged();
             self.understand(session)?;
             self.common.inboxes.deliver();
-            let mut next = self.ask(session);
-            let due = acknowledged + ACKNOWLEDGE_PAUSE;
-            if due <= Instant::now() || self.channels.iter().any(Channel::is_pressed) {
-                self.acknowledge(session);
-                acknowledged = Instant::now();
-            }
-            if self.has_to_acknowledge() {
-                let due = acknowledged + ACKNOWLEDGE_PAUSE;
-                next = Some(next.map_or(due, |next| next.min(due)));
-            }
+            let asks = self.ask(session);
+            let acknowledges = self.acknowledge_paced(session, &mut acknowledged);
+            let next = asks.into_iter().chain(acknowledges).min();
             let reads = self.parked.is_none();
             tokio::select! {
                 step = session.step(reads) => step?,
@@ -129,10 +122,25 @@ impl Consumer<'_> {
         }
     }
 
-    /// True if something was handled and not acknowledged.
-    fn has_to_acknowledge(&self) -> bool {
+    /// Acknowledges what was handled, unless that was done at `last`, a moment ago. When to look again,
+    /// if no ring will tell.
+    fn acknowledge_paced(&mut self, session: &mut Session, last: &mut Instant) -> Option<Instant> {
+        if self.channels.iter().all(Channel::is_acknowledged) {
+            return None;
+        }
+        let now = Instant::now();
+        let due = *last + ACKNOWLEDGE_PAUSE;
+        if now < due && !self.channels.iter().any(Channel::is_pressed) {
+            return Some(due);
+        }
+        *last = now;
+        self.acknowledge(session);
         let inboxes = &self.common.inboxes;
-        self.channels.iter().any(|channel| channel.has_handled(inboxes))
+        let held_up = self
+            .channels
+            .iter()
+            .any(|channel| channel.has_handled(inboxes));
+        held_up.then_some(now + ACKNOWLEDGE_PAUSE)
     }
 
     fn is_up(&mut self) {

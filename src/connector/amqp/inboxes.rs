@@ -13,6 +13,9 @@ use tokio::sync::watch;
 /// Bytes of answers that may stand here before their connection is not read any more.
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 
+/// What one worker is given at once may take it so long.
+const RUN_NANOS: u64 = 100_000;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Inboxes {
@@ -23,7 +26,8 @@ pub(super) struct Inboxes {
     /// Whole frames.
     backlog: RefCell<VecDeque<Vec<u8>>>,
     backlog_bytes: Cell<usize>,
-    turn: Cell<usize>,
+    /// The worker that got the last event, and how many more it gets before these are shown.
+    run: Cell<(usize, u64)>,
 }
 
 /// Where an event is: to be asked with [`Inboxes::is_handled`].
@@ -55,7 +59,7 @@ impl Inboxes {
             rings,
             backlog: RefCell::default(),
             backlog_bytes: Cell::new(0),
-            turn: Cell::new(0),
+            run: Cell::new((0, 0)),
         }
     }
 
@@ -78,7 +82,7 @@ impl Inboxes {
     /// Puts a message behind the others of `worker`, or of the one with the least to do;
     /// [`deliver`](Self::deliver) shows it. Where it is full, [`rings`](Self::rings) tells of room.
     pub(super) fn give(&self, event: &Event<'_>, worker: Option<usize>) -> Given {
-        let worker = worker.unwrap_or_else(|| self.least_loaded());
+        let worker = worker.unwrap_or_else(|| self.next());
         let given = event.write(|parts| self.stage(worker, parts));
         let given = given.unwrap_or(Given::TooLarge);
         let inbounds = self.inbounds.borrow();
@@ -108,6 +112,7 @@ impl Inboxes {
             });
         }
         inbound.deliver();
+        self.end_run();
         if let Some(announced) = self.announced.borrow_mut().get_mut(worker) {
             *announced = (*self.rings.borrow(), 0);
         }
@@ -121,13 +126,27 @@ impl Inboxes {
         Given::Full
     }
 
-    /// The worker with the least to do; of several, each in turn.
-    fn least_loaded(&self) -> usize {
+    /// Who gets the next event. Each worker that is woken costs as much as several short events, so
+    /// one gets all that it can handle in a moment.
+    fn next(&self) -> usize {
+        let (last, left) = self.run.get();
+        if left > 0 {
+            self.run.set((last, left - 1));
+            return last;
+        }
+        let worker = self.least_loaded(last);
         let inbounds = self.inbounds.borrow();
-        let turn = self.turn.get().wrapping_add(1);
-        self.turn.set(turn);
+        let pace = inbounds.get(worker).map_or(0, Inbound::pace);
+        let run = RUN_NANOS.checked_div(pace).unwrap_or(0);
+        self.run.set((worker, run.saturating_sub(1)));
+        worker
+    }
+
+    /// The worker with the least to do; of several, `last` first, which may still be awake.
+    fn least_loaded(&self, last: usize) -> usize {
+        let inbounds = self.inbounds.borrow();
         let count = inbounds.len().max(1);
-        let indexes = (0..count).map(|offset| (turn.wrapping_add(offset)) % count);
+        let indexes = (0..count).map(|offset| (last + offset) % count);
         let load = |index: &usize| inbounds.get(*index).map_or(0, Inbound::waiting_bytes);
         indexes.min_by_key(load).unwrap_or(0)
     }
@@ -138,6 +157,12 @@ impl Inboxes {
             .borrow_mut()
             .iter_mut()
             .for_each(Inbound::deliver);
+        self.end_run();
+    }
+
+    fn end_run(&self) {
+        let (last, _) = self.run.get();
+        self.run.set((last, 0));
     }
 
     /// Puts an event into the inbox of the worker with the least to do and shows it, or keeps it
@@ -185,7 +210,7 @@ impl Inboxes {
         loop {
             let next = self.backlog.borrow_mut().pop_front();
             let Some(frame) = next else { break };
-            if let Given::Full = self.stage(self.least_loaded(), &[&frame]) {
+            if let Given::Full = self.stage(self.next(), &[&frame]) {
                 self.backlog.borrow_mut().push_front(frame);
                 break;
             }

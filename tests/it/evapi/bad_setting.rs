@@ -35,6 +35,7 @@ const MISTAKES: &[(&str, Value, &str)] = &[
     ("max_clients", Number(1025), "1025"),
     ("netstring_format", Number(7), "7"),
     ("spread_messages", Number(7), "7"),
+    ("busy_poll", Number(1001), "1001"),
     ("client_buffer_size", Number(100), "100"),
     ("client_full_policy", Text("maybe"), "maybe"),
     ("frame_size_max", Number(0), "0"),

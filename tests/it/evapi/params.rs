@@ -42,7 +42,11 @@ fn no_workers_at_all_still_handle_events() {
     needs!("kamailio", "evapi");
     let _turn = turn::light();
     let port = port::free();
-    let kamailio = on(port).number("workers", 0).routes(ECHO).start();
+    let kamailio = on(port)
+        .number("workers", 0)
+        .number("busy_poll", 0)
+        .routes(ECHO)
+        .start();
     let mut client = Client::connect(&kamailio, port);
     echoes(&kamailio, &mut client);
     kamailio.stop();
