@@ -312,6 +312,7 @@ impl Consumer<'_> {
             return;
         };
         let given = if channel.assembly.skipped {
+            self.common.inboxes.left_out();
             Given::TooLarge
         } else {
             hand_on(self.common, self.index, channel)
