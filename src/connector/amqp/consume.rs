@@ -384,7 +384,7 @@ fn answers(channel: &Channel, body: &[u8]) -> Option<String> {
     if channel.id != TARGETED && sender.is_some_and(|sender| !own.is_empty() && *sender == *own) {
         return None;
     }
-    payload::msg_id_of(&document)
+    payload::msg_id(&document)
 }
 
 /// Gives a message to who waits for it, or else to a worker.
