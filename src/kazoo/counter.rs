@@ -12,7 +12,7 @@ pub mod call {
 
 /// Slots of the connector; those below are the same for every module.
 pub mod connector {
-    /// Messages that no queue wanted.
+    /// Messages that the server gave back (basic.nack).
     pub const RETURNED: usize = 2;
     /// Queries that were answered in time.
     pub const ANSWERED: usize = 3;
