@@ -42,6 +42,8 @@ pub mod handled {
     pub const CONSUMED: usize = 0;
     /// Events for which there was neither.
     pub const UNROUTED: usize = 1;
+    /// Events that could not be read, so that there was nothing to run a route for.
+    pub const UNREADABLE: usize = 2;
 }
 
 /// Slots of a connector as a whole, the same for every module.

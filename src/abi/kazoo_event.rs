@@ -47,6 +47,8 @@ struct Worker {
     settings: &'static Settings,
     /// That there is no route was logged.
     complained: bool,
+    /// That a message could not be read was logged.
+    puzzled: bool,
 }
 
 thread_local! {
@@ -142,18 +144,22 @@ impl Worker {
             inbox,
             settings: &known()?.settings,
             complained: false,
+            puzzled: false,
         })
     }
 
     /// What is to be done for an event; None if nothing can be.
-    fn take(&self, event: &Event<'static>) -> Option<(Current, KazooEvent)> {
+    fn take(&mut self, event: &Event<'static>) -> Option<(Current, KazooEvent)> {
         match *event {
             Event::Message {
                 subscription,
                 routing_key,
                 message,
             } => {
-                let (value, bytes) = completed(&message)?;
+                let Some((value, bytes)) = completed(&message) else {
+                    self.unreadable(routing_key);
+                    return None;
+                };
                 let subscription = self.settings.subscriptions.get(usize::from(subscription));
                 let (key, subkey) = (&self.settings.event_key, &self.settings.event_subkey);
                 let event = routed(&value, &Keys::new(key, subkey, subscription));
@@ -176,6 +182,19 @@ impl Worker {
                 );
                 Some(resumed(&suspended, None))
             }
+        }
+    }
+
+    /// A message that is no JSON object: there is nothing that a route could ask.
+    fn unreadable(&mut self, routing_key: &[u8]) {
+        self.inbox.count(handled::UNREADABLE, 1);
+        if !self.puzzled {
+            self.puzzled = true;
+            let key = String::from_utf8_lossy(routing_key);
+            let text = format!(
+                "kazoo: a message under the key {key} is no JSON object: left out; further ones are only counted (received_unreadable)"
+            );
+            log(Level::Error, &text);
         }
     }
 

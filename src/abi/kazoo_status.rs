@@ -45,7 +45,9 @@ pub extern "C" fn sipbus_kazoo_subscriptions(
             return -1;
         };
         Report::new(report).list(c"subscriptions", |report| {
-            for row in rows.between(rows.table.subscriptions, rows.table.rows) {
+            let (first, settings) = (rows.table.subscriptions, &rows.known.settings);
+            let most = settings.servers.len() * settings.subscriptions.len();
+            for row in rows.between(first, first + most) {
                 report.structure(c"", |report| rows.subscription(report, row));
             }
         });

@@ -5,11 +5,9 @@ use super::kazoo::complete;
 use super::slice::Slice;
 use crate::host::{Level, log};
 use crate::kazoo::subscription::Subscription;
+use crate::kazoo::table::SUBSCRIPTIONS_MAX;
 use std::cell::RefCell;
 use std::ffi::c_int;
-
-/// The most subscriptions: frames name them by a small number.
-const SUBSCRIPTIONS_MAX: usize = 1024;
 
 thread_local! {
     /// While event_route[kazoo:mod-init] runs: what it subscribed to, and whether all of it can be.

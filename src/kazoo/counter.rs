@@ -12,7 +12,7 @@ pub mod call {
 
 /// Slots of the connector; those below are the same for every module.
 pub mod connector {
-    /// Messages that no queue wanted.
+    /// Messages that the server gave back (basic.nack).
     pub const RETURNED: usize = 2;
     /// Queries that were answered in time.
     pub const ANSWERED: usize = 3;
@@ -26,10 +26,8 @@ pub mod connector {
     pub const ACKED: usize = 7;
     /// Messages that came once more.
     pub const REDELIVERED: usize = 8;
-    /// Messages that were no JSON object.
-    pub const UNREADABLE: usize = 9;
     /// Answers larger than a query's process takes.
-    pub const REPLIES_OVERSIZED: usize = 10;
+    pub const REPLIES_OVERSIZED: usize = 9;
 }
 
 /// All of them, as statistics and `kazoo.stats` show them.
@@ -63,7 +61,7 @@ pub const COUNTERS: &[Counter] = &[
     Counter::new(c"replies_oversized", &[Place::Connector(connector::REPLIES_OVERSIZED)]),
     Counter::new(c"received", &[Place::Arrived(arrived::RECEIVED)]),
     Counter::new(c"received_oversized", &[Place::Arrived(arrived::OVERSIZED)]),
-    Counter::new(c"received_unreadable", &[Place::Connector(connector::UNREADABLE)]),
+    Counter::new(c"received_unreadable", &[Place::Handled(handled::UNREADABLE)]),
     Counter::new(c"consumed", &[Place::Handled(handled::CONSUMED)]),
     Counter::new(c"unrouted", &[Place::Handled(handled::UNROUTED)]),
     Counter::new(c"acked", &[Place::Connector(connector::ACKED)]),

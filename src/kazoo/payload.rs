@@ -115,13 +115,7 @@ pub fn incoming(
 
 /// The `Msg-ID` of a message, if it has one.
 #[must_use]
-pub fn msg_id(body: &[u8]) -> Option<String> {
-    msg_id_of(&parse(body).ok()?)
-}
-
-/// The `Msg-ID` of a message that was read already.
-#[must_use]
-pub fn msg_id_of(message: &Value) -> Option<String> {
+pub fn msg_id(message: &Value) -> Option<String> {
     message.get(MSG_ID).map(text_of)
 }
 

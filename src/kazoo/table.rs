@@ -3,8 +3,9 @@
 
 use super::settings::Settings;
 
-/// Lines for subscriptions at servers. Further ones work as well, but are not shown.
-const SUBSCRIPTIONS: usize = 256;
+/// The most subscriptions; frames name them by a small number. Each may be made at every server, and has
+/// a line for each of them.
+pub const SUBSCRIPTIONS_MAX: usize = 1024;
 
 /// A line's state: nothing is in it.
 pub const FREE: u64 = 0;
@@ -65,11 +66,13 @@ impl Table {
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
         let connections = settings.async_queries_max;
-        let subscriptions = connections + settings.servers.len() * ROLES.len();
+        let servers = settings.servers.len();
+        let subscriptions = connections + servers * ROLES.len();
         Self {
             connections,
             subscriptions,
-            rows: subscriptions + SUBSCRIPTIONS,
+            // Their pages are touched only as they are used.
+            rows: subscriptions + servers * SUBSCRIPTIONS_MAX,
         }
     }
 }

@@ -49,6 +49,18 @@ pub enum Verdict {
     Rejected,
     /// It was a command to the connector, not for the peer.
     Obeyed,
+    /// It has to wait, and all frames with it: it is the next one to be taken.
+    Later,
+}
+
+/// What came of a lane's turn.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    /// Anything was taken.
+    any: bool,
+    cost: usize,
+    /// It ended at a frame that has to wait.
+    held: bool,
 }
 
 /// A point in every lane: everything before it was sent.
@@ -115,8 +127,8 @@ impl Outbound {
         }
     }
 
-    /// Takes frames, a few from each lane in turn, until `each` has sent frames of cost `cost_max` or there are
-    /// no more. True if any was taken.
+    /// Takes frames, a few from each lane in turn, until `each` has sent frames of cost `cost_max`, one has
+    /// to wait, or there are no more. True if any was taken.
     pub fn take(&mut self, cost_max: usize, mut each: impl FnMut(&[u8]) -> Verdict) -> bool {
         let (mut cost, mut taken, mut idle) = (0, false, 0);
         let count = self.lanes.len();
@@ -125,10 +137,14 @@ impl Outbound {
             let Some(lane) = self.lanes.get_mut(self.turn) else {
                 break;
             };
-            let sent = lane.turn(cost_max - cost, &mut each);
-            cost += sent.unwrap_or(0);
-            taken |= sent.is_some();
-            idle = if sent.is_some() { 0 } else { idle + 1 };
+            let turn = lane.turn(cost_max - cost, &mut each);
+            cost += turn.cost;
+            taken |= turn.any;
+            if turn.held {
+                self.turn = (self.turn + count - 1) % count;
+                break;
+            }
+            idle = if turn.any { 0 } else { idle + 1 };
         }
         taken
     }
@@ -146,7 +162,7 @@ impl Outbound {
             let Some(lane) = self.lanes.get_mut(index) else {
                 break;
             };
-            if lane.turn(cost_max, &mut each).is_some() {
+            if lane.turn(cost_max, &mut each).any {
                 return lane.mark(index);
             }
         }
@@ -246,10 +262,11 @@ impl Lane {
         })
     }
 
-    /// None if there was nothing to take, else the cost of what was sent.
-    fn turn(&mut self, cost_max: usize, each: &mut dyn FnMut(&[u8]) -> Verdict) -> Option<usize> {
-        let (mut cost, mut frames) = (0, 0);
+    /// Takes a few frames, as long as there are some.
+    fn turn(&mut self, cost_max: usize, each: &mut dyn FnMut(&[u8]) -> Verdict) -> Taken {
+        let (mut cost, mut frames, mut held) = (0, 0, false);
         while !self.broken && frames < TURN_FRAMES && cost < cost_max {
+            let before = self.end.cursor();
             match self.end.take() {
                 Ok(Some(frame)) => match each(frame) {
                     Verdict::Sent(sent) => {
@@ -258,6 +275,11 @@ impl Lane {
                     }
                     Verdict::Rejected => self.rejected += 1,
                     Verdict::Obeyed => self.obeyed += 1,
+                    Verdict::Later => {
+                        self.end.back_to(before);
+                        held = true;
+                        break;
+                    }
                 },
                 Ok(None) => break,
                 Err(error) => {
@@ -267,6 +289,10 @@ impl Lane {
             }
             frames += 1;
         }
-        (frames > 0 && !self.broken).then_some(cost)
+        Taken {
+            any: frames > 0 && !self.broken,
+            cost,
+            held,
+        }
     }
 }

@@ -185,6 +185,11 @@ impl LaneEnd {
         _ = self.header.room.ring(futex_wake);
     }
 
+    /// Goes back to `position`, an earlier [`cursor`](Self::cursor) that was not released.
+    pub fn back_to(&mut self, position: u64) {
+        self.consumer.back_to(position);
+    }
+
     /// Goes back to the oldest frame that was not released.
     pub fn rewind(&mut self) {
         self.consumer.rewind();

@@ -313,6 +313,13 @@ impl Consumer {
         self.ring.head.0.store(position, Ordering::Release);
     }
 
+    /// Goes back to `position`, an earlier [`cursor`](Self::cursor) that was not released: what was taken
+    /// since is taken again.
+    pub fn back_to(&mut self, position: u64) {
+        debug_assert!(position <= self.cursor);
+        self.cursor = position;
+    }
+
     /// Goes back to the oldest frame that was not released: it and all after it are taken again.
     pub fn rewind(&mut self) {
         self.cursor = self.ring.released();

@@ -338,6 +338,7 @@ impl Consumer<'_> {
             return;
         };
         let given = if channel.assembly.skipped {
+            self.common.inboxes.left_out();
             Given::TooLarge
         } else {
             hand_on(self.common, self.index, channel)
@@ -409,7 +410,7 @@ fn answers(channel: &Channel, body: &[u8]) -> Option<String> {
     if channel.id != TARGETED && sender.is_some_and(|sender| !own.is_empty() && *sender == *own) {
         return None;
     }
-    payload::msg_id_of(&document)
+    payload::msg_id(&document)
 }
 
 /// Gives a message to who waits for it, or else to a worker.

@@ -96,6 +96,13 @@ impl Inboxes {
         given
     }
 
+    /// Counts a message that was too large to be kept at all.
+    pub(super) fn left_out(&self) {
+        if let Some(inbound) = self.inbounds.borrow().first() {
+            inbound.count(arrived::OVERSIZED, 1);
+        }
+    }
+
     fn stage(&self, worker: usize, parts: &[&[u8]]) -> Given {
         let mut inbounds = self.inbounds.borrow_mut();
         let Some(inbound) = inbounds.get_mut(worker) else {

@@ -2,21 +2,30 @@
 //! is written, and what the server says about it is noted.
 
 use super::confirm::Tags;
+use super::exchange::Exchanges;
 use super::presence::{Presence, Role};
 use super::protocol::{
-    CONNECTION_FORCED, Closing, Frame, Method, method, parse, put_bare, put_method, put_short,
+    CONNECTION_FORCED, Closing, Frame, Method, NOT_FOUND, method, parse, put_bare, put_method,
+    put_short, put_table,
 };
 use super::session::{CLOSE_LIMIT, Reconnect, Session, closed};
 use crate::kazoo::server::Server;
 use crate::kazoo::settings::Settings;
 use bytes::{Buf, BufMut, BytesMut};
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// The one channel.
+/// The one channel for messages.
 pub(super) const CHANNEL: u16 = 1;
+
+/// The channel that asks whether an exchange is there: the server closes it if not.
+const ASKING: u16 = 2;
+
+/// Where messages end in a buffer: bytes up to there, and the tag of the last of them.
+type Ends = VecDeque<(usize, u64)>;
 
 /// How messages that were on their way were lost.
 #[derive(Debug)]
@@ -47,9 +56,12 @@ pub(super) struct Line {
     /// What is to be written.
     pub(super) output: RefCell<BytesMut>,
     pub(super) tags: RefCell<Tags>,
+    pub(super) exchanges: RefCell<Exchanges>,
+    /// Of what is to be written.
+    ends: RefCell<Ends>,
     /// Set until the publisher has looked.
     pub(super) loss: RefCell<Option<Loss>>,
-    /// Rung by the publisher when there is something to write.
+    /// Rung by the publisher when there is something to write or to ask.
     pub(super) written: Notify,
     ending: Cell<bool>,
     ended: Notify,
@@ -66,6 +78,8 @@ impl Line {
             frame_max: Cell::new(super::protocol::FRAME_MIN),
             output: RefCell::default(),
             tags: RefCell::default(),
+            exchanges: RefCell::default(),
+            ends: RefCell::default(),
             loss: RefCell::default(),
             written: Notify::new(),
             ending: Cell::new(false),
@@ -76,6 +90,13 @@ impl Line {
     /// True if messages can be sent now.
     pub(super) fn is_usable(&self) -> bool {
         self.open.get() && !self.blocked.get() && self.loss.borrow().is_none()
+    }
+
+    /// Has what was put into [`output`](Self::output) written, up to the message `tag`.
+    pub(super) fn write_up_to(&self, tag: u64) {
+        let end = self.output.borrow().len();
+        self.ends.borrow_mut().push_back((end, tag));
+        self.written.notify_one();
     }
 
     /// Says good bye to the server, if it is there.
@@ -91,6 +112,8 @@ impl Line {
     fn lose(&self, loss: Loss) {
         self.open.set(false);
         self.output.borrow_mut().clear();
+        self.ends.borrow_mut().clear();
+        self.exchanges.borrow_mut().forget_found();
         self.tags.replace(Tags::default());
         self.loss.replace(Some(loss));
     }
@@ -119,7 +142,10 @@ pub(super) async fn run(
             session,
             ear,
             confirms: settings.publisher_confirms,
-            taken_up_to: 0,
+            ends: Ends::new(),
+            taken_bytes: 0,
+            asked: None,
+            can_ask: false,
             forced: true,
         };
         let why = writer.serve().await;
@@ -140,6 +166,7 @@ pub(super) async fn run(
                 outstanding,
             }
         });
+        line.exchanges.borrow_mut().forget();
         presence.down(line.index, Role::Publish, &why);
         progress.notify_one();
     }
@@ -157,8 +184,13 @@ struct Writer<'a> {
     session: Session,
     ear: Ear<'a>,
     confirms: bool,
-    /// Without confirms: the last message that is in the session's buffer.
-    taken_up_to: u64,
+    /// Of what is in the session's buffer, and its bytes when it came there.
+    ends: Ends,
+    taken_bytes: usize,
+    /// The exchange that the server was asked for.
+    asked: Option<Vec<u8>>,
+    /// The channel for that is open.
+    can_ask: bool,
     /// No message was the reason for the end.
     forced: bool,
 }
@@ -169,6 +201,8 @@ impl Writer<'_> {
         self.open_channel();
         loop {
             self.understand()?;
+            self.ask();
+            self.settle_written();
             if self.session.is_flushed() {
                 self.flushed();
                 if self.ear.line.ending.get() && self.session.output.is_empty() {
@@ -192,18 +226,53 @@ impl Writer<'_> {
         }
     }
 
-    /// Everything is written: what comes next is taken over, without a copy.
-    fn flushed(&mut self) {
-        if !self.confirms && self.taken_up_to > 0 {
-            let taken_up_to = std::mem::take(&mut self.taken_up_to);
-            let mut tags = self.ear.line.tags.borrow_mut();
-            tags.settle(taken_up_to, true, true);
+    /// Asks for the exchange that a message waits for, one at a time.
+    fn ask(&mut self) {
+        if self.asked.is_some() {
+            return;
+        }
+        self.asked = self.ear.line.exchanges.borrow_mut().take_wanted();
+        let Some(name) = &self.asked else { return };
+        let out = &mut self.session.output;
+        if !self.can_ask {
+            self.can_ask = true;
+            put_method(out, ASKING, method::CHANNEL_OPEN, |out| put_short(out, b""));
+        }
+        put_method(out, ASKING, method::EXCHANGE_DECLARE, |out| {
+            out.put_u16(0);
+            put_short(out, name);
+            put_short(out, b"");
+            // Passive: nothing is declared.
+            out.put_u8(1);
+            put_table(out, []);
+        });
+    }
+
+    /// Without confirms a message is settled when it was written.
+    fn settle_written(&mut self) {
+        if self.confirms {
+            return;
+        }
+        // What was put behind the messages since makes this too few, which does no harm.
+        let written = self.taken_bytes.saturating_sub(self.session.output.len());
+        let mut last = None;
+        while let Some((_, tag)) = self.ends.front().filter(|(end, _)| *end <= written) {
+            last = Some(*tag);
+            self.ends.pop_front();
+        }
+        if let Some(tag) = last {
+            self.ear.line.tags.borrow_mut().settle(tag, true, true);
             self.ear.progress.notify_one();
         }
+    }
+
+    /// Everything is written: what comes next is taken over, without a copy.
+    fn flushed(&mut self) {
         let mut output = self.ear.line.output.borrow_mut();
         if !output.is_empty() {
             std::mem::swap(&mut self.session.output, &mut output);
-            self.taken_up_to = self.ear.line.tags.borrow().given();
+            self.taken_bytes = self.session.output.len();
+            self.ends = std::mem::take(&mut self.ear.line.ends.borrow_mut());
         }
     }
 
@@ -216,9 +285,18 @@ impl Writer<'_> {
             ..
         } = &mut self.session;
         let mut reopen = false;
-        while let Some((_, frame, len)) = parse(input, *frame_max)? {
+        while let Some((channel, frame, len)) = parse(input, *frame_max)? {
             if let Frame::Method(method) = frame {
                 match method {
+                    Method::ChannelClose(closing) if channel == ASKING => {
+                        self.can_ask = false;
+                        put_bare(output, ASKING, method::CHANNEL_CLOSE_OK);
+                        ear.answered(self.asked.take(), Some(&closing));
+                    }
+                    Method::Other(method::EXCHANGE_DECLARE_OK) => {
+                        ear.answered(self.asked.take(), None);
+                    }
+                    Method::Other(_) if channel == ASKING => {}
                     Method::Confirm {
                         tag,
                         multiple,
@@ -241,6 +319,7 @@ impl Writer<'_> {
                     Method::ChannelClose(closing) => {
                         // What stands in the buffer was for the channel that is gone.
                         reopen = true;
+                        self.ends.clear();
                         put_bare(output, CHANNEL, method::CHANNEL_CLOSE_OK);
                         ear.refused(&closing);
                     }
@@ -267,6 +346,24 @@ impl Ear<'_> {
         line.missed.set(false);
         if !self.presence.is_up(line.index, Role::Publish) {
             self.presence.up(line.index, Role::Publish);
+        }
+        self.progress.notify_one();
+    }
+
+    /// The server was asked for an exchange; it is there unless it closed the channel.
+    fn answered(&self, asked: Option<Vec<u8>>, closing: Option<&Closing<'_>>) {
+        let Some(name) = asked else { return };
+        let mut exchanges = self.line.exchanges.borrow_mut();
+        match closing {
+            Some(closing) if closing.code == NOT_FOUND => {
+                if exchanges.missed(name) {
+                    let why = closing.shown();
+                    let what = format!("it does not take messages, which are left out: {why}");
+                    self.presence.complained(self.line.index, &what);
+                }
+            }
+            // If something else is wrong, the messages find out.
+            _ => exchanges.found(name),
         }
         self.progress.notify_one();
     }

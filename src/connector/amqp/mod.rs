@@ -8,6 +8,7 @@
 mod channel;
 mod confirm;
 mod consume;
+mod exchange;
 mod inboxes;
 mod line;
 mod presence;
@@ -24,6 +25,7 @@ use crate::frame::kazoo::TARGETED;
 use crate::kazoo::settings::Settings;
 use crate::kazoo::subscription::{Exchange, Queue, Subscription};
 use crate::kazoo::table::Table;
+use crate::kazoo::target;
 use crate::link::Link;
 use channel::Channel;
 use consume::Common;
@@ -43,9 +45,6 @@ pub const CONNECTOR: Connector = Connector {
     run: |link, settings| Box::pin(run(link, settings)),
     check: None,
 };
-
-/// The exchange that answers come over.
-const TARGETED_EXCHANGE: &str = "targeted";
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let settings: Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
@@ -155,19 +154,18 @@ fn subscriptions(settings: &Settings, index: usize) -> Vec<Channel> {
 /// Where the answers to queries at the server at `index` go: its queue has the name that the first of
 /// many has upstream.
 fn targeted(settings: &Settings, index: usize) -> Subscription {
-    let (host, server) = (&settings.node_hostname, index + 1);
     Subscription {
         exchange: Exchange {
-            name: TARGETED_EXCHANGE.to_owned(),
+            name: target::EXCHANGE.to_owned(),
             kind: "direct".to_owned(),
             ..Exchange::default()
         },
         queue: Queue {
-            name: format!("kamailio@{host}-<{server}-1>"),
+            name: target::own_queue(&settings.node_hostname, index + 1),
             auto_delete: true,
             ..Queue::default()
         },
-        routing: vec![targeted_key(settings, index)],
+        routing: vec![target::own_key(&settings.node_hostname, index + 1)],
         no_ack: true,
         ..Subscription::default()
     }
@@ -176,13 +174,8 @@ fn targeted(settings: &Settings, index: usize) -> Subscription {
 /// `Server-ID` of messages through the server at `index`; empty where no answer could come.
 fn server_id(settings: &Settings, index: usize) -> String {
     if is_wanted(settings, index, Role::Answers) {
-        targeted_key(settings, index)
+        target::own_key(&settings.node_hostname, index + 1)
     } else {
         String::new()
     }
-}
-
-fn targeted_key(settings: &Settings, index: usize) -> String {
-    let (host, server) = (&settings.node_hostname, index + 1);
-    format!("kamailio@{host}-<{server}>-targeted-1")
 }

@@ -10,6 +10,9 @@ use bytes::{BufMut, BytesMut};
 /// The code of an operator who closes a connection, or stops the server: no message's fault.
 pub(super) const CONNECTION_FORCED: u16 = 320;
 
+/// The code for an exchange or a queue that is not there.
+pub(super) const NOT_FOUND: u16 = 404;
+
 /// What a client says first.
 pub(super) const GREETING: &[u8] = b"AMQP\x00\x00\x09\x01";
 
@@ -50,6 +53,7 @@ pub(super) mod method {
         CHANNEL_CLOSE = 20 40;
         CHANNEL_CLOSE_OK = 20 41;
         EXCHANGE_DECLARE = 40 10;
+        EXCHANGE_DECLARE_OK = 40 11;
         EXCHANGE_BIND = 40 30;
         QUEUE_DECLARE = 50 10;
         QUEUE_DECLARE_OK = 50 11;

@@ -4,10 +4,12 @@
 //! batch; a batch's frames are released when its servers have confirmed all of them. What was not
 //! confirmed when a connection is lost is sent again.
 //!
-//! Where a server closes a channel because of a message (there is no such exchange), it does not say
-//! which. Then those that were on their way are sent one by one: the one that does it again is left
-//! out, and no other.
+//! No message is sent for an exchange that is not there (see [`exchange`](super::exchange)). Where a server
+//! closes a channel because of a message all the same, it does not say which. Then those that were on
+//! their way are sent one by one: the one that does it again is left out, and no other. From then on
+//! messages for its exchange are sent while no other is on its way.
 
+use super::exchange::Passage;
 use super::line::{CHANNEL, Line, Loss};
 use super::presence::Presence;
 use super::protocol::{Content, put_content};
@@ -64,11 +66,11 @@ pub(super) struct InFlight {
     spare: Vec<Batch>,
     /// So many frames are to be sent one by one.
     careful: u64,
+    /// Nothing is to be sent before what is on its way is settled.
+    fenced: bool,
     /// Frames were looked at for queries only, and are still to be taken.
     looked: bool,
     body: Vec<u8>,
-    /// What servers refused last: said once.
-    told: Option<String>,
 }
 
 impl Publisher {
@@ -131,11 +133,11 @@ impl Publisher {
         self.forget_looks();
         loop {
             let in_flight = &mut self.in_flight;
-            let alone = in_flight.careful > 0;
-            if in_flight.cost >= IN_FLIGHT_COST || (alone && !in_flight.batches.is_empty()) {
+            let (careful, idle) = (in_flight.careful > 0, in_flight.batches.is_empty());
+            if in_flight.cost >= IN_FLIGHT_COST || ((careful || in_flight.fenced) && !idle) {
                 return true;
             }
-            let cost_max = if alone { 1 } else { BATCH_COST };
+            let cost_max = if careful { 1 } else { BATCH_COST };
             let mut batch = in_flight.spare.pop().unwrap_or_default();
             let mut sender = Sender {
                 first: &first,
@@ -144,17 +146,25 @@ impl Publisher {
                 queries: &self.queries,
                 body: &mut in_flight.body,
                 batch: &mut batch,
+                idle,
+                waits: false,
+                fences: false,
             };
             let taken = self.outbound.take(cost_max, |frame| sender.encode(frame));
+            let waits = sender.waits;
+            in_flight.fenced = sender.fences;
             if !taken {
-                in_flight.careful = 0;
                 in_flight.spare.push(batch);
+                if waits || in_flight.fenced {
+                    return true;
+                }
+                in_flight.careful = 0;
                 return false;
             }
             self.outbound.mark(&mut batch.mark);
-            for (at, _) in &batch.tags {
+            for (at, tag) in &batch.tags {
                 if let Some(line) = self.lines.get(*at) {
-                    line.written.notify_one();
+                    line.write_up_to(*tag);
                 }
             }
             in_flight.careful = in_flight.careful.saturating_sub(batch.frames);
@@ -163,6 +173,9 @@ impl Publisher {
             in_flight.batches.push_back(batch);
             if nothing {
                 self.release();
+            }
+            if waits {
+                return true;
             }
         }
     }
@@ -263,7 +276,10 @@ impl Publisher {
         let all: u64 = frames.sum();
         let alone = all == 1 && outstanding == 1;
         if alone && let Some(mut batch) = self.in_flight.batches.pop_front() {
-            self.reject(at, &why);
+            self.left_out(at, &why);
+            if let Some(line) = self.lines.get(at) {
+                line.exchanges.borrow_mut().doubt_last();
+            }
             for (.., number) in &batch.queries {
                 self.queries.fail_pending(*number, Reason::Refused);
             }
@@ -273,19 +289,20 @@ impl Publisher {
         } else {
             if outstanding == 0 {
                 // Without confirms: it was released when it was written.
-                self.reject(at, &why);
+                self.left_out(at, &why);
             }
             self.lost(at, all);
         }
     }
 
-    fn reject(&mut self, at: usize, why: &str) {
-        if self.in_flight.told.as_deref() == Some(why) {
-            log::debug!("kazoo: a message is left out: {why}");
-        } else {
+    /// Says why a message is left out, each reason once.
+    fn left_out(&self, at: usize, why: &str) {
+        let line = self.lines.get(at);
+        if line.is_some_and(|line| line.exchanges.borrow_mut().is_news(why)) {
             let what = format!("it does not take a message, which is left out: {why}");
             self.presence.complained(at, &what);
-            self.in_flight.told = Some(why.to_owned());
+        } else {
+            log::debug!("kazoo: a message is left out: {why}");
         }
     }
 }
@@ -299,6 +316,12 @@ struct Sender<'a> {
     queries: &'a Queries,
     body: &'a mut Vec<u8>,
     batch: &'a mut Batch,
+    /// Nothing is on its way.
+    idle: bool,
+    /// A server was asked for an exchange.
+    waits: bool,
+    /// A message is to be alone on its way.
+    fences: bool,
 }
 
 impl Sender<'_> {
@@ -360,12 +383,35 @@ impl Sender<'_> {
         };
         let line = Rc::clone(line);
         let verdict = self.send(&line, &content, query.needs_server_id);
-        let tag = line.tags.borrow().given();
-        self.batch.queries.push((line.index, tag, number));
+        match verdict {
+            Verdict::Sent(_) => {
+                let tag = line.tags.borrow().given();
+                self.batch.queries.push((line.index, tag, number));
+            }
+            Verdict::Rejected => self.queries.fail_pending(number, Reason::Refused),
+            Verdict::Obeyed | Verdict::Later => {}
+        }
         verdict
     }
 
     fn send(&mut self, line: &Line, content: &Content<'_>, needs_server_id: bool) -> Verdict {
+        let passage = line.exchanges.borrow_mut().passage(content.exchange);
+        match passage {
+            Passage::Free => {}
+            Passage::Closed => return Verdict::Rejected,
+            Passage::Wait => {
+                self.waits = true;
+                line.written.notify_one();
+                return Verdict::Later;
+            }
+            Passage::Alone => {
+                self.fences = true;
+                if !self.idle || self.batch.frames > 0 {
+                    return Verdict::Later;
+                }
+                line.exchanges.borrow_mut().sends_alone(content.exchange);
+            }
+        }
         self.body.clear();
         let body = if needs_server_id && !line.server_id.is_empty() {
             payload::with_server_id(content.body, &line.server_id, self.body);
@@ -386,6 +432,7 @@ impl Sender<'_> {
         let cost = (output.len() - before).max(FRAME_COST_MIN);
         self.batch.cost += cost;
         self.batch.frames += 1;
-        Verdict::Sent(cost)
+        // One that is alone ends its batch.
+        Verdict::Sent(if self.fences { BATCH_COST } else { cost })
     }
 }

@@ -1,4 +1,5 @@
 use super::confirm::Tags;
+use super::exchange::{Exchanges, Passage};
 use super::protocol::{
     Closing, Content, Deliver, FRAME_MIN, Frame, Method, method, parse, put_ack, put_content,
     put_heartbeat, put_method, put_short,
@@ -160,4 +161,27 @@ proptest! {
             assert!(tags.settled() <= tags.given());
         }
     }
+}
+
+#[test]
+fn an_exchange_is_asked_for_before_its_first_message() {
+    let mut exchanges = Exchanges::default();
+    assert_eq!(exchanges.passage(b""), Passage::Free);
+    assert_eq!(exchanges.passage(b"x"), Passage::Wait);
+    assert_eq!(exchanges.take_wanted(), Some(b"x".to_vec()));
+    assert_eq!(exchanges.take_wanted(), None);
+    exchanges.found(b"x".to_vec());
+    assert_eq!(exchanges.passage(b"x"), Passage::Free);
+    assert!(exchanges.missed(b"y".to_vec()));
+    assert_eq!(exchanges.passage(b"y"), Passage::Closed);
+    assert!(!exchanges.missed(b"y".to_vec()));
+    // The last message was for x.
+    exchanges.doubt_last();
+    assert_eq!(exchanges.passage(b"x"), Passage::Alone);
+    exchanges.found(b"z".to_vec());
+    exchanges.forget_found();
+    assert_eq!(exchanges.passage(b"x"), Passage::Alone);
+    assert_eq!(exchanges.passage(b"z"), Passage::Wait);
+    exchanges.forget();
+    assert_eq!(exchanges.passage(b"x"), Passage::Wait);
 }

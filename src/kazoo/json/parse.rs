@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// `uXXXX`, and the second half of a pair behind it.
+    /// `u` and four digits, and the second half of a pair behind it.
     fn unicode(&mut self) -> Result<char, Mistake> {
         let high = self.hex()?;
         if let Some(character) = char::from_u32(high) {

@@ -1,7 +1,5 @@
 //! Bad arguments: each is a refusal that a counter tells, never a crash and nothing sent.
 
-use serde_json::json;
-
 use super::broker::{counter, shared, start};
 use super::bus::Bus;
 use crate::require::needs;
@@ -170,38 +168,4 @@ fn a_result_that_cannot_be_written_is_an_error_at_start() {
             "{call}:\n{log}"
         );
     }
-}
-
-#[test]
-fn an_exchange_that_is_not_there_costs_only_its_own_messages() {
-    needs!("kamailio", "kazoo", "rabbitmq");
-    let _turn = turn::light();
-    let seen = Bus::to(Rabbit::shared().port()).listen("b.there", "topic", "#");
-    let kamailio = start(shared().request(
-        r#"kazoo_publish("b.missing", "k", "{}"); $var(answer) = "" + $rc;
-           kazoo_publish("b.there", "k", "{'n': $rU}"); $var(answer) = $var(answer) + $rc;"#,
-    ));
-    let mut sip = kamailio.sip();
-    for number in 0..20 {
-        assert_eq!(sip.message(&number.to_string(), b""), "11");
-    }
-    super::broker::wait_counter(&kamailio, "confirmed", 20);
-    seen.settle();
-    let numbers: Vec<_> = seen
-        .messages()
-        .iter()
-        .map(|each| each.json()["n"].clone())
-        .collect();
-    // What went with a message for the missing one may come twice.
-    let mut sorted: Vec<u64> = numbers
-        .iter()
-        .filter_map(serde_json::Value::as_u64)
-        .collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    assert_eq!(json!(sorted), json!((0..20).collect::<Vec<u64>>()));
-    super::broker::wait_counter(&kamailio, "rejected", 20);
-    assert_eq!(counter(&kamailio, "confirmed"), 20);
-    let log = kamailio.stop();
-    assert!(log.contains("b.missing"), "the log names the exchange");
 }

@@ -1,6 +1,6 @@
 //! Which event route runs, what it sees, and the events of connections.
 
-use super::broker::{at, shared, start, wait_counted, wait_counter};
+use super::broker::{at, counter, shared, start, wait_counted, wait_counter};
 use super::bus::{Bus, Listener};
 use crate::gate::Gate;
 use crate::kamailio::{Config, Kamailio};
@@ -238,6 +238,32 @@ fn what_is_no_json_object_harms_nobody() {
     }
     wait_counted(&kamailio, "good", bad.len() as u64);
     assert_eq!(kamailio.counted("good"), bad.len() as u64);
+    wait_counter(&kamailio, "received_unreadable", bad.len() as u64);
+    assert_eq!(counter(&kamailio, "unrouted"), 0);
+    let log = kamailio.stop();
+    assert!(log.contains("under the key key is no JSON object"), "{log}");
+}
+
+#[test]
+fn an_event_over_the_inbox_is_left_out_and_counted() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let bus = Bus::to(Rabbit::shared().port());
+    let config = shared().number("inbox_size", 65536);
+    let kamailio = start(config.routes(
+        r##"event_route[kazoo:mod-init] { kazoo_subscribe("e.over", "topic", "e.over", "#"); }
+           event_route[kazoo:consumer-event-known] { $var(n) = $shtinc(count=>known); }"##,
+    ));
+    // The second is over reply_size_max too, and never read as a whole.
+    for bytes in [70_000, 2_000_000] {
+        let text = "x".repeat(bytes);
+        let body = format!(r#"{{"Event-Category":"known","A":"{text}"}}"#);
+        bus.publish("e.over", "key", body);
+        bus.publish("e.over", "key", r#"{"Event-Category":"known"}"#);
+    }
+    wait_counted(&kamailio, "known", 2);
+    wait_counter(&kamailio, "received_oversized", 2);
+    assert_eq!(kamailio.counted("known"), 2);
     kamailio.stop();
 }
 

@@ -9,6 +9,7 @@ mod bus;
 mod engine;
 mod event_interface;
 mod events;
+mod exchange;
 mod functions;
 mod json;
 mod kemi;

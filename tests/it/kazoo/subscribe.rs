@@ -349,6 +349,25 @@ fn what_is_subscribed_is_shown() {
 }
 
 #[test]
+fn all_of_many_subscriptions_are_shown() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let kamailio = with(
+        shared(),
+        "s.many.seen",
+        r#"$var(i) = 0;
+           while ($var(i) < 300) {
+               kazoo_subscribe("s.many", "topic", "s.many.$var(i)", "key.$var(i)");
+               $var(i) = $var(i) + 1;
+           }"#,
+    );
+    let shown = subscriptions(&kamailio);
+    assert_eq!(shown.len(), 300);
+    assert_eq!(shown[299]["queue"], "s.many.299");
+    kamailio.stop();
+}
+
+#[test]
 fn outside_of_mod_init_it_is_false() {
     needs!("kamailio", "kazoo", "rabbitmq");
     let _turn = turn::light();
