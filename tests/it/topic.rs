@@ -11,8 +11,6 @@ use crate::wait;
 
 /// Bytes taken from a partition in one go.
 const FETCH_BYTES: i32 = 8 << 20;
-/// How long the broker may wait for more, in milliseconds: not at all.
-const FETCH_WAIT_MS: i32 = 1;
 
 /// A record as it lies in its topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +40,8 @@ pub(crate) type Outgoing<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 /// A client of one topic.
 pub(crate) struct Topic {
     partitions: Vec<Partition>,
+    /// How long the broker may look for more, in milliseconds.
+    fetch_wait_ms: i32,
     seen: Vec<Record>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn client(bootstrap: &str) -> Client {
 
 impl Topic {
     /// Waits until the topic is there.
-    pub(crate) fn new(bootstrap: &str, name: &str) -> Self {
+    pub(crate) fn new(bootstrap: &str, name: &str, fetch_wait_ms: i32) -> Self {
         let client = runtime().block_on(client(bootstrap));
         let known = wait::until_some(&format!("there is a topic {name}"), || {
             let topics = runtime().block_on(client.list_topics()).unwrap();
@@ -72,6 +72,7 @@ impl Topic {
         });
         Self {
             partitions: partitions.collect(),
+            fetch_wait_ms,
             seen: Vec::new(),
         }
     }
@@ -79,7 +80,7 @@ impl Topic {
     /// All records that are there now; those of a partition in their order.
     pub(crate) fn records(&mut self) -> &[Record] {
         for partition in &mut self.partitions {
-            while partition.read(&mut self.seen) {}
+            while partition.read(self.fetch_wait_ms, &mut self.seen) {}
         }
         &self.seen
     }
@@ -132,10 +133,10 @@ impl Topic {
 
 impl Partition {
     /// True if there were more.
-    fn read(&mut self, seen: &mut Vec<Record>) -> bool {
+    fn read(&mut self, wait_ms: i32, seen: &mut Vec<Record>) -> bool {
         let fetch = self
             .client
-            .fetch_records(self.next, 1..FETCH_BYTES, FETCH_WAIT_MS);
+            .fetch_records(self.next, 1..FETCH_BYTES, wait_ms);
         let Ok((records, _)) = runtime().block_on(fetch) else {
             return false;
         };

@@ -80,6 +80,30 @@ fn a_full_queue_refuses_at_once_and_goes_on_later() {
 }
 
 #[test]
+fn a_broker_killed_and_started_again_loses_nothing() {
+    needs!("kamailio", "event_kafka", "tansu", "sipp");
+    let _turn = turn::alone();
+    let mut kafka = Kafka::durable();
+    let topic = kafka.topic();
+    let kamailio = at(&kafka, &topic).request(PACED).start();
+    let load = Sipp::start("message.xml", kamailio.port(), 1000, 6000);
+    for accepted in [1500, 3000, 4500] {
+        kamailio.wait_counter("accepted", accepted);
+        kafka.kill();
+        wait::until("the loss is told", || {
+            kamailio.connector()["state"] != "connected"
+        });
+        kafka.start_now();
+    }
+    load.succeed();
+    let accepted = kamailio.counter("accepted");
+    assert!(accepted >= 6000);
+    kamailio.wait_counter("delivered", accepted);
+    once_and_in_order(&kafka, &topic, accepted);
+    kamailio.stop();
+}
+
+#[test]
 fn nothing_is_lost_over_broken_connections() {
     needs!("kamailio", "event_kafka", "tansu", "sipp");
     let _turn = turn::alone();
@@ -100,13 +124,17 @@ fn nothing_is_lost_over_broken_connections() {
     let accepted = kamailio.counter("accepted");
     assert!(accepted >= 6000);
     kamailio.wait_counter("delivered", accepted);
+    once_and_in_order(&kafka, &topic, accepted);
+    kamailio.stop();
+}
+
+/// Idempotent: what was sent again is there once, and where it belongs.
+fn once_and_in_order(kafka: &Kafka, topic: &str, accepted: u64) {
     let accepted = usize::try_from(accepted).unwrap();
-    let records = kafka.records(&topic).wait_for(accepted);
+    let records = kafka.records(topic).wait_for(accepted);
     let tally = Tally::over(records.iter().map(|record| record.text()));
-    // Idempotent: what was sent again is there once, and where it belongs.
     assert_eq!(
         (tally.unique(), tally.duplicates(), tally.out_of_order()),
         (accepted, 0, 0)
     );
-    kamailio.stop();
 }

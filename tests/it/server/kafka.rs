@@ -3,11 +3,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rskafka::client::error::{Error, ProtocolError};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::gate::Gate;
 use crate::process::Server;
+use crate::server::object_store::ObjectStore;
 use crate::subscriber::runtime;
 use crate::topic::{self, Topic};
 use crate::{port, require, wait};
@@ -15,6 +17,10 @@ use crate::{port, require, wait};
 /// How long the broker may take to make a topic.
 const CREATE_MS: i32 = 10_000;
 const PARTITIONS: i32 = 3;
+
+/// How long the broker may look for records: what is in memory is there at once.
+const MEMORY_WAIT_MS: i32 = 1;
+const STORE_WAIT_MS: i32 = 300;
 
 static TOPICS: AtomicU32 = AtomicU32::new(0);
 
@@ -24,11 +30,12 @@ pub(crate) struct Kafka {
     own: Option<Own>,
 }
 
-/// A broker of the test's own. It keeps its records in memory.
+/// A broker of the test's own. It keeps its records in memory, or in an object store.
 struct Own {
     server: Option<Server>,
     port: u16,
     gate: Option<Gate>,
+    store: Option<ObjectStore>,
     folder: TempDir,
 }
 
@@ -65,6 +72,14 @@ impl Kafka {
         kafka
     }
 
+    /// A broker of our own whose records outlive it.
+    pub(crate) fn durable() -> Self {
+        let mut kafka = Self::away();
+        kafka.own.as_mut().unwrap().store = Some(ObjectStore::start());
+        kafka.start_now();
+        kafka
+    }
+
     fn with(port: u16, gate: Option<Gate>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("sipbus-kafka-")
@@ -78,6 +93,7 @@ impl Kafka {
                 server,
                 port,
                 gate,
+                store: None,
                 folder,
             }),
         }
@@ -87,7 +103,13 @@ impl Kafka {
     pub(crate) fn start_now(&mut self) {
         let advertised = format!("tcp://{}", self.bootstrap);
         let own = self.own.as_mut().unwrap();
+        let (storage, environment) = match &own.store {
+            Some(store) => ("s3://tansu/", store.environment()),
+            None => ("memory://tansu/", Vec::new()),
+        };
+        let program = require::tansu().unwrap().display().to_string();
         let args = [
+            &program,
             "broker",
             "--silent",
             "--listener-url",
@@ -95,12 +117,13 @@ impl Kafka {
             "--advertised-listener-url",
             &advertised,
             "--storage-engine",
-            "memory://tansu/",
+            storage,
         ]
         .map(String::from);
-        let program = require::tansu().unwrap();
+        let args = [&environment[..], &args].concat();
+        let env = require::program("env").unwrap();
         let folder = own.folder.path();
-        own.server = Some(Server::spawn("tansu", &program, &args, folder));
+        own.server = Some(Server::spawn("tansu", &env, &args, folder));
         let address = format!("127.0.0.1:{}", own.port);
         wait::until("tansu answers", || {
             let server = own.server.as_mut().unwrap();
@@ -128,6 +151,18 @@ impl Kafka {
         self.server().signal(Signal::CONT);
     }
 
+    /// Kills a durable broker under load: what it has confirmed is in its store.
+    pub(crate) fn kill(&mut self) {
+        let own = self.own.as_mut().unwrap();
+        let store = own.store.as_ref().unwrap();
+        store.hold_between_batches();
+        // It is gone for good before another one works in its folder.
+        let mut server = own.server.take().unwrap();
+        server.signal(Signal::KILL);
+        server.wait();
+        store.reopen();
+    }
+
     fn server(&self) -> &Server {
         self.own.as_ref().unwrap().server.as_ref().unwrap()
     }
@@ -145,18 +180,31 @@ impl Kafka {
         format!("t{}-{number}", std::process::id())
     }
 
-    /// Makes a topic.
+    /// Makes a topic, unless one that asked for it has made it meanwhile.
     pub(crate) fn create(&self, name: &str) {
         runtime().block_on(async {
             let client = topic::client(&self.bootstrap).await;
             let controller = client.controller_client().unwrap();
             let made = controller.create_topic(name, PARTITIONS, 1, CREATE_MS);
-            made.await.unwrap();
+            match made.await {
+                Ok(())
+                | Err(Error::ServerError {
+                    protocol_error: ProtocolError::TopicAlreadyExists,
+                    ..
+                }) => {}
+                Err(error) => panic!("{name}: {error}"),
+            }
         });
     }
 
     /// A topic as the independent client sees it.
     pub(crate) fn records(&self, topic: &str) -> Topic {
-        Topic::new(&self.bootstrap, topic)
+        let is_durable = self.own.as_ref().is_some_and(|own| own.store.is_some());
+        let wait_ms = if is_durable {
+            STORE_WAIT_MS
+        } else {
+            MEMORY_WAIT_MS
+        };
+        Topic::new(&self.bootstrap, topic, wait_ms)
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod kafka;
 pub(crate) mod nats;
+mod object_store;
 pub(crate) mod rabbitmq;
