@@ -2,6 +2,7 @@
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
 # make bench     measures, side by side with the distribution's modules
+# make soak      all modules under mixed load for MINUTES (30), their servers restarted meanwhile: what grew, what was lost
 # make deb       a Debian package of the same, in target/deb/
 # make install   into PREFIX (/usr/local); DESTDIR is put in front of it
 #
@@ -26,6 +27,7 @@ export KAMAILIO
 
 PREFIX ?= /usr/local
 EXAMPLE ?= nats
+MINUTES ?= 30
 libdir = $(PREFIX)/lib/sipbus
 docdir = $(PREFIX)/share/doc/sipbus
 
@@ -106,6 +108,9 @@ test-integration: all deb
 bench: deps all
 	@exec benches/run
 
+soak: deps all
+	@exec benches/soak/run $(MINUTES)
+
 install:
 	@for file in $(products); do \
 		[ -f $(built)/$$file ] || { echo "$(built)/$$file is not built yet: run make first." >&2; exit 1; }; \
@@ -128,5 +133,5 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench deb install uninstall clean \
+.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench soak deb install uninstall clean \
 	$(shims:%=shim-%)

@@ -35,7 +35,7 @@ class Sip:
         self.socket.connect(("127.0.0.1", port))
         self.sent = 0
 
-    def send(self, user, count):
+    def send(self, user, count, headers=""):
         self.sent += 1
         host, port = self.socket.getsockname()
         self.socket.send(
@@ -47,6 +47,7 @@ class Sip:
             f"CSeq: {self.sent} OPTIONS\r\n"
             f"Max-Forwards: 10\r\n"
             f"Count: {count}\r\n"
+            f"{headers}"
             f"Content-Length: 0\r\n\r\n".encode()
         )
 

@@ -51,10 +51,16 @@ class Program:
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            # It is still there, so what descends from it is still what it was.
-            for pid in family(self.process.pid):
-                os.kill(pid, signal.SIGKILL)
-            self.process.wait()
+            self.kill()
+
+    def signal_all(self, number):
+        """To the program and all that descends from it: it is still there, so they are what they were."""
+        for pid in family(self.process.pid):
+            os.kill(pid, number)
+
+    def kill(self):
+        self.signal_all(signal.SIGKILL)
+        self.process.wait()
 
 
 def stat(pid):

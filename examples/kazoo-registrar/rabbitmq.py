@@ -1,6 +1,7 @@
 """A RabbitMQ server of one's own: nothing of the machine's is used or touched, and several can run side by side."""
 
 import os
+import random
 import shutil
 import socket
 from pathlib import Path
@@ -10,9 +11,16 @@ SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the kernel's own range for outgoing connections, so that none of those takes it before a server does, or
+    while that is restarted."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class RabbitMq:

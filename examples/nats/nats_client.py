@@ -30,7 +30,9 @@ class Client:
         """Returns when the server has worked off all that was sent; only while nothing is subscribed yet."""
         self.send(b"PING\r\n")
         while not (answer := self.stream.readline()).startswith(b"PONG"):
-            if not answer.startswith(b"INFO"):
+            if answer.startswith(b"PING"):
+                self.send(b"PONG\r\n")
+            elif not answer.startswith(b"INFO"):
                 raise ConnectionError(f"the NATS server answered {answer!r}")
 
     def publish(self, subject, payload):
