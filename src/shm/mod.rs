@@ -28,6 +28,8 @@ pub mod layout;
 mod map;
 #[cfg(not(sipbus_loom))]
 pub mod region;
+#[cfg(not(sipbus_loom))]
+pub mod request;
 #[cfg(all(feature = "engine", not(sipbus_loom)))]
 pub mod schedule;
 #[cfg(not(sipbus_loom))]
