@@ -18,6 +18,7 @@ use super::Connector;
 use crate::connector::tls::Held;
 use crate::evapi::settings::Settings;
 use crate::link::Link;
+use crate::module::connector;
 use presence::Presence;
 use std::rc::Rc;
 use tokio::task::spawn_local;
@@ -49,6 +50,12 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         tls.current()?;
     }
     spawn_local(Rc::clone(&tls).renew(renewal, Rc::clone(&board)));
+    let (mut renewals, counted) = (tls.renewals(), Rc::clone(&board));
+    spawn_local(async move {
+        while renewals.changed().await.is_ok() {
+            counted.count(connector::RENEWALS, 1);
+        }
+    });
     let presence = Rc::new(Presence::new(settings, board, roster, inbounds));
     presence.bury_the_dead();
     for (line, listener) in listeners {
