@@ -52,6 +52,8 @@ pub mod connector {
     pub const RECONNECTS: usize = 0;
     /// Errors the peer reported.
     pub const SERVER_ERRORS: usize = 1;
+    /// Connections that were made again with certificates read anew; of a server, the readings.
+    pub const RENEWALS: usize = 11;
 }
 
 /// How a connector stands to its peer. The numbers are what the region holds.

@@ -105,6 +105,23 @@ void sipbus_rpc_answer(rpc_t *rpc, void *context,
 		rpc->fault(context, 500, "Out of memory");
 }
 
+void sipbus_rpc_tls_reload(rpc_t *rpc, void *context, const char *module)
+{
+	sipbus_slice why = {NULL, 0};
+
+	switch(sipbus_tls_reload(module, &why)) {
+		case 0:
+			rpc->add(context, "s", "OK");
+			break;
+		case 1:
+			rpc->fault(context, 500, "The certificates stay as they are: %.*s",
+					(int)why.len, why.bytes);
+			break;
+		default:
+			rpc->fault(context, 503, "Not started yet");
+	}
+}
+
 static int write_status(const char *module, const sipbus_report *report)
 {
 	(void)module;

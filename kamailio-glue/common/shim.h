@@ -110,6 +110,8 @@ int sipbus_text_value(
 void sipbus_rpc_answer(rpc_t *rpc, void *context,
 		int (*write)(const char *module, const sipbus_report *report),
 		const char *module);
+/* The body of the RPC command that has a module read its certificates again. */
+void sipbus_rpc_tls_reload(rpc_t *rpc, void *context, const char *module);
 /* Registers sipbus.status; once per Kamailio. */
 int sipbus_rpc_register(void);
 /* Registers those commands of a table that no module has registered yet. */

@@ -30,6 +30,7 @@ static int pv_evapi_name(pv_spec_t *spec, str *name);
 static void rpc_clients(rpc_t *rpc, void *context);
 static void rpc_close(rpc_t *rpc, void *context);
 static void rpc_stats(rpc_t *rpc, void *context);
+static void rpc_tls_reload(rpc_t *rpc, void *context);
 static int set_event_callback(modparam_t type, void *value);
 static int worker_step(uint32_t worker);
 
@@ -100,12 +101,14 @@ static pv_export_t variables[] = {
 
 static const char *rpc_clients_doc[] = {"The clients that are there", 0};
 static const char *rpc_close_doc[] = {"Closes the client with that index", 0};
+static const char *rpc_tls_reload_doc[] = {"Reads the certificates again; clients that are there stay", 0};
 static const char *rpc_stats_doc[] = {"Counters of the module", 0};
 
 static rpc_export_t rpc_methods[] = {
 	{"evapi.clients", rpc_clients, rpc_clients_doc, 0},
 	{"evapi.close", rpc_close, rpc_close_doc, 0},
 	{"evapi.stats", rpc_stats, rpc_stats_doc, 0},
+	{"evapi.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 
@@ -468,6 +471,11 @@ static void rpc_close(rpc_t *rpc, void *context)
 	else if(sipbus_evapi_client_close((uint32_t)process_no, (uint32_t)index)
 			< 0)
 		rpc->fault(context, 404, "There is no such client");
+}
+
+static void rpc_tls_reload(rpc_t *rpc, void *context)
+{
+	sipbus_rpc_tls_reload(rpc, context, "evapi");
 }
 
 static void rpc_stats(rpc_t *rpc, void *context)

@@ -27,6 +27,7 @@ static int w_kafka_publish5(sip_msg_t *msg, char *broker, char *message,
 static int publish_fixup(void **param, int number);
 static int publish_free(void **param, int number);
 static void rpc_stats(rpc_t *rpc, void *context);
+static void rpc_tls_reload(rpc_t *rpc, void *context);
 static int set_event_callback(modparam_t type, void *value);
 static int worker_step(uint32_t worker);
 
@@ -83,11 +84,13 @@ static pv_export_t variables[] = {
 	{{0, 0}, 0, 0, 0, 0, 0, 0, 0}
 };
 
+static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"What became of the messages, by broker", 0};
 
 /* Registered in mod_init: kafka.so, which may be there too, has the first one as well. */
 static rpc_export_t rpc_methods[] = {
 	{"kafka.stats", rpc_stats, rpc_stats_doc, 0},
+	{"event_kafka.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 
@@ -315,6 +318,11 @@ int mod_register(char *path, int *dlflags, void *p1, void *p2)
 }
 
 /* RPC */
+
+static void rpc_tls_reload(rpc_t *rpc, void *context)
+{
+	sipbus_rpc_tls_reload(rpc, context, "event_kafka");
+}
 
 static void rpc_stats(rpc_t *rpc, void *context)
 {

@@ -16,6 +16,7 @@ static int w_kafka_send(sip_msg_t *msg, char *topic, char *message);
 static int w_kafka_send_key(
 		sip_msg_t *msg, char *topic, char *message, char *key);
 static void rpc_stats(rpc_t *rpc, void *context);
+static void rpc_tls_reload(rpc_t *rpc, void *context);
 static void rpc_stats_topic(rpc_t *rpc, void *context);
 
 /* Parameters; their meaning is in README.md and src/kafka/settings.rs. */
@@ -48,6 +49,7 @@ static cmd_export_t cmds[] = {
 	{0, 0, 0, 0, 0, 0}
 };
 
+static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"What became of the messages, by broker", 0};
 static const char *rpc_stats_topic_doc[] = {"What became of the messages to one topic", 0};
 
@@ -55,6 +57,7 @@ static const char *rpc_stats_topic_doc[] = {"What became of the messages to one 
 static rpc_export_t rpc_methods[] = {
 	{"kafka.stats", rpc_stats, rpc_stats_doc, 0},
 	{"kafka.stats_topic", rpc_stats_topic, rpc_stats_topic_doc, 0},
+	{"kafka.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 
@@ -180,6 +183,11 @@ int mod_register(char *path, int *dlflags, void *p1, void *p2)
 }
 
 /* RPC */
+
+static void rpc_tls_reload(rpc_t *rpc, void *context)
+{
+	sipbus_rpc_tls_reload(rpc, context, "kafka");
+}
 
 static void rpc_stats(rpc_t *rpc, void *context)
 {

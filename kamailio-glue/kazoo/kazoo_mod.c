@@ -19,6 +19,7 @@ static int pv_routing_key(sip_msg_t *msg, pv_param_t *param, pv_value_t *value);
 static void rpc_connections(rpc_t *rpc, void *context);
 static void rpc_subscriptions(rpc_t *rpc, void *context);
 static void rpc_stats(rpc_t *rpc, void *context);
+static void rpc_tls_reload(rpc_t *rpc, void *context);
 static int set_event_callback(modparam_t type, void *value);
 static int configure(int connection_events);
 static int worker_step(uint32_t worker);
@@ -98,12 +99,14 @@ static pv_export_t variables[] = {
 
 static const char *rpc_connections_doc[] = {"The servers and how they stand", 0};
 static const char *rpc_subscriptions_doc[] = {"The subscriptions and how they stand", 0};
+static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"Counters of the module", 0};
 
 static rpc_export_t rpc_methods[] = {
 	{"kazoo.connections", rpc_connections, rpc_connections_doc, 0},
 	{"kazoo.subscriptions", rpc_subscriptions, rpc_subscriptions_doc, 0},
 	{"kazoo.stats", rpc_stats, rpc_stats_doc, 0},
+	{"kazoo.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 
@@ -272,6 +275,11 @@ static void rpc_connections(rpc_t *rpc, void *context)
 static void rpc_subscriptions(rpc_t *rpc, void *context)
 {
 	sipbus_rpc_answer(rpc, context, sipbus_kazoo_subscriptions, "kazoo");
+}
+
+static void rpc_tls_reload(rpc_t *rpc, void *context)
+{
+	sipbus_rpc_tls_reload(rpc, context, "kazoo");
 }
 
 static void rpc_stats(rpc_t *rpc, void *context)

@@ -21,6 +21,7 @@ static int pv_reply(sip_msg_t *msg, pv_param_t *param, pv_value_t *value);
 static int pv_header(sip_msg_t *msg, pv_param_t *param, pv_value_t *value);
 static int pv_header_name(pv_spec_t *spec, str *name);
 static void rpc_stats(rpc_t *rpc, void *context);
+static void rpc_tls_reload(rpc_t *rpc, void *context);
 static int set_event_callback(modparam_t type, void *value);
 static int worker_step(uint32_t worker);
 
@@ -69,10 +70,12 @@ static pv_export_t variables[] = {
 	{{0, 0}, 0, 0, 0, 0, 0, 0, 0}
 };
 
+static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"Counters of the module", 0};
 
 static rpc_export_t rpc_methods[] = {
 	{"nats.stats", rpc_stats, rpc_stats_doc, 0},
+	{"nats.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 
@@ -254,6 +257,11 @@ static int pv_header_name(pv_spec_t *spec, str *name)
 }
 
 /* RPC */
+
+static void rpc_tls_reload(rpc_t *rpc, void *context)
+{
+	sipbus_rpc_tls_reload(rpc, context, "nats");
+}
 
 static void rpc_stats(rpc_t *rpc, void *context)
 {

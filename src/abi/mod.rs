@@ -34,6 +34,7 @@ pub mod nats;
 pub mod nats_event;
 pub mod operation;
 mod outbox;
+pub mod renewal;
 mod slice;
 mod status;
 

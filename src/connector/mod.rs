@@ -12,6 +12,7 @@ pub mod evapi;
 pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod tls;
 
 use crate::link::Link;
 use std::fmt::Debug;

@@ -1,6 +1,6 @@
 //! The counters of the evapi module, under the names that are shown.
 
-use crate::module::{Counter, Place, arrived, handled, submitted, taken};
+use crate::module::{Counter, Place, arrived, connector as common, handled, submitted, taken};
 
 /// Slot of a lane, beside [`submitted`]: async functions that found nobody there.
 pub const NOBODY: usize = 6;
@@ -64,4 +64,5 @@ pub const COUNTERS: &[Counter] = &[
     Counter::new(c"logins_refused", &[Place::Connector(connector::LOGINS_REFUSED)]),
     Counter::new(c"frames_dropped", &[Place::Connector(connector::FRAMES_DROPPED)]),
     Counter::new(c"garbage", &[Place::Connector(connector::GARBAGE)]),
+    Counter::new(c"tls_renewals", &[Place::Connector(common::RENEWALS)]),
 ];

@@ -70,6 +70,7 @@ pub const COUNTERS: &[Counter] = &[
         &[Place::Connector(slot::SOCKETS_REFUSED)],
     ),
     Counter::new(c"rebalances", &[Place::Connector(slot::REBALANCES)]),
+    Counter::new(c"tls_renewals", &[Place::Connector(connector::RENEWALS)]),
 ];
 
 /// Those of kafka: the original's two, and ours.
@@ -92,4 +93,5 @@ pub const KAFKA_COUNTERS: &[Counter] = &[
         c"server_errors",
         &[Place::Connector(connector::SERVER_ERRORS)],
     ),
+    Counter::new(c"tls_renewals", &[Place::Connector(connector::RENEWALS)]),
 ];

@@ -68,4 +68,5 @@ pub const COUNTERS: &[Counter] = &[
     Counter::new(c"redelivered", &[Place::Connector(connector::REDELIVERED)]),
     Counter::new(c"reconnects", &[Place::Connector(common::RECONNECTS)]),
     Counter::new(c"server_errors", &[Place::Connector(common::SERVER_ERRORS)]),
+    Counter::new(c"tls_renewals", &[Place::Connector(common::RENEWALS)]),
 ];

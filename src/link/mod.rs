@@ -7,6 +7,7 @@ mod board;
 mod inbound;
 mod mailboxes;
 mod outbound;
+mod renewal;
 mod roster;
 
 pub use crate::shm::mailbox::Delivery;
@@ -14,6 +15,7 @@ pub use board::Board;
 pub use inbound::{Inbound, TooLarge};
 pub use mailboxes::Mailboxes;
 pub use outbound::{Mark, Outbound, Turn, Verdict};
+pub use renewal::Renewal;
 pub use roster::{Entry, Roster};
 
 use crate::shm::inbox::InboxEnd;
@@ -39,6 +41,8 @@ pub struct Link {
     pub rings: watch::Receiver<u64>,
     /// State, for operators.
     pub board: Rc<Board>,
+    /// Operators' wish for certificates to be read again.
+    pub renewal: Renewal,
     /// The table of peers, for connectors that have several at a time.
     pub roster: Roster,
     /// Listening sockets that Kamailio opened, each with the number of its setting.
@@ -88,6 +92,7 @@ impl Link {
             outbound,
             inbounds,
             mailboxes: Mailboxes::new(mailboxes.collect()),
+            renewal: Renewal::new(module, rings.clone()),
             rings,
             board: Rc::new(Board::new(module)),
             roster: Roster::new(module, region.rows(index).collect()),

@@ -36,4 +36,5 @@ pub const COUNTERS: &[Counter] = &[
         c"server_errors",
         &[Place::Connector(connector::SERVER_ERRORS)],
     ),
+    Counter::new(c"tls_renewals", &[Place::Connector(connector::RENEWALS)]),
 ];

@@ -14,6 +14,7 @@
 use super::counter::Counter;
 use super::doorbell::Doorbell;
 use super::mailbox::MailboxHeader;
+use super::request::Request;
 use super::ring::Position;
 use super::text::Text;
 
@@ -106,6 +107,8 @@ pub struct Module {
     pub error: Text<512>,
     /// The connector's own counters.
     pub counters: [Counter; COUNTERS],
+    /// Asks for the certificates to be read again.
+    pub renewal: Request,
 }
 
 impl Module {

@@ -30,6 +30,8 @@ mod look;
 mod map;
 #[cfg(not(sipbus_loom))]
 pub mod region;
+#[cfg(not(sipbus_loom))]
+pub mod request;
 #[cfg(all(feature = "engine", not(sipbus_loom)))]
 pub mod schedule;
 #[cfg(not(sipbus_loom))]

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use tempfile::TempDir;
 
-/// A folder with an authority (`ca.pem`), another one (`other.pem`), and the certificates of a
-/// server called localhost and of a client.
+/// A folder with an authority (`ca.pem`), another one (`other.pem`), and certificates: `server` is
+/// called localhost, `elsewhere` has another name, `expired` is localhost's of long ago; `client` and
+/// `second` are a client's, `late` is one of long ago, `stranger` is the other authority's.
 pub(crate) struct Certificates(TempDir);
 
 impl Certificates {
@@ -16,18 +19,51 @@ impl Certificates {
             .tempdir()
             .unwrap();
         let ca = authority();
-        for (name, subject) in [("server", "localhost"), ("client", "kamailio")] {
+        let other = authority();
+        for (name, subject) in [
+            ("server", "localhost"),
+            ("elsewhere", "elsewhere.example"),
+            ("expired", "localhost"),
+            ("client", "kamailio"),
+            ("second", "kamailio"),
+            ("late", "kamailio"),
+            ("stranger", "kamailio"),
+        ] {
             let key = KeyPair::generate().unwrap();
+            let issuer = if name == "stranger" { &other } else { &ca };
             let mut params = CertificateParams::new(vec![subject.to_string()]).unwrap();
             // Of another name than the authority: it would be taken for one that signed itself.
             params.distinguished_name.push(DnType::CommonName, subject);
-            let certificate = params.signed_by(&key, &ca).unwrap();
+            if name == "expired" || name == "late" {
+                params.not_before = date_time_ymd(2000, 1, 1);
+                params.not_after = date_time_ymd(2001, 1, 1);
+            }
+            let certificate = params.signed_by(&key, issuer).unwrap();
             write(folder.path(), &format!("{name}.pem"), &certificate.pem());
             write(folder.path(), &format!("{name}.key"), &key.serialize_pem());
         }
         write(folder.path(), "ca.pem", &ca.pem());
-        write(folder.path(), "other.pem", &authority().pem());
+        write(folder.path(), "other.pem", &other.pem());
         Self(folder)
+    }
+
+    /// Puts certificate and key `from` in place of `to`, as an operator renews them.
+    pub(crate) fn renew(&self, to: &str, from: &str) {
+        for ending in ["pem", "key"] {
+            self.copy(&format!("{to}.{ending}"), &format!("{from}.{ending}"));
+        }
+    }
+
+    /// Puts one file in the place of another in one step.
+    pub(crate) fn copy(&self, to: &str, from: &str) {
+        let new = self.path("new");
+        std::fs::copy(self.path(from), &new).unwrap();
+        std::fs::rename(&new, self.path(to)).unwrap();
+    }
+
+    /// Writes over a file what no program can read.
+    pub(crate) fn spoil(&self, file: &str) {
+        write(self.0.path(), file, "-----BEGIN CERTIFICATE-----\nhalf");
     }
 
     pub(crate) fn path(&self, file: &str) -> String {

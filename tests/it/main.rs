@@ -49,6 +49,7 @@ mod sip;
 mod sipp;
 mod subscriber;
 mod tally;
+mod tls;
 mod topic;
 mod turn;
 mod wait;

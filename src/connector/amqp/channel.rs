@@ -12,6 +12,9 @@ use tokio::time::Instant;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// The consumer's name: there is one per channel.
+const CONSUMER: &[u8] = b"sipbus";
+
 /// How far a subscription is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -21,6 +24,10 @@ pub(super) enum Stage {
     Asked,
     /// Messages come.
     Consuming,
+    /// No more shall come; the server is still to say that it knows.
+    Leaving,
+    /// No more come.
+    Left,
 }
 
 /// A message that is coming, or that waits for room in an inbox.
@@ -101,6 +108,49 @@ impl Channel {
         }
     }
 
+    /// The same subscription, for another connection. It is not shown.
+    pub(super) fn successor(&self) -> Self {
+        let mut successor = Self::new(
+            self.number,
+            self.id,
+            self.subscription.clone(),
+            self.prefetch,
+        );
+        successor.server_id.clone_from(&self.server_id);
+        successor
+    }
+
+    /// Takes the place of `old`, which has ended.
+    pub(super) fn succeed(&mut self, old: &Self) {
+        self.row = old.row;
+        self.received += old.received;
+        self.acked += old.acked;
+        self.redelivered += old.redelivered;
+    }
+
+    /// Asks for no more messages.
+    pub(super) fn leave(&mut self, out: &mut BytesMut) {
+        if self.stage != Stage::Consuming {
+            self.stage = Stage::Left;
+            return;
+        }
+        put_method(out, self.number, method::BASIC_CANCEL, |out| {
+            put_short(out, CONSUMER);
+            out.put_u8(0);
+        });
+        self.stage = Stage::Leaving;
+    }
+
+    /// True if no more messages come, and all are acknowledged.
+    pub(super) fn has_left(&self) -> bool {
+        self.stage == Stage::Left && self.unacked.is_empty()
+    }
+
+    /// True if its messages come, or if it was refused and is to be tried again later.
+    pub(super) fn is_settled(&self) -> bool {
+        self.stage == Stage::Consuming || !self.told.is_empty()
+    }
+
     /// For people.
     pub(super) fn name(&self) -> String {
         let Subscription {
@@ -169,8 +219,7 @@ impl Channel {
         put_method(out, channel, method::BASIC_CONSUME, |out| {
             out.put_u16(0);
             put_short(out, queue.name.as_bytes());
-            // The server makes up a name for the consumer.
-            put_short(out, b"");
+            put_short(out, CONSUMER);
             out.put_u8(u8::from(*no_ack) << 1);
             put_table(out, []);
         });

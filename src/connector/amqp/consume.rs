@@ -4,16 +4,17 @@
 //! nothing is dropped here. Subscriptions are made one after the other: one that makes the server
 //! close the whole connection is known, and put off.
 
+mod renew;
+
 use super::channel::{Channel, Stage};
 use super::inboxes::{Given, Inboxes};
 use super::presence::{Presence, Role};
 use super::protocol::{CONNECTION_FORCED, Deliver, Frame, Method, method, parse};
 use super::query::{Answered, Queries};
-use super::session::{Reconnect, Session, closed};
+use super::session::{Dialer, Reconnect, Session, closed};
 use crate::frame::kazoo::{Arrived, EVENT_OVERHEAD, Event, TARGETED};
 use crate::kazoo::counter::connector;
 use crate::kazoo::server::Server;
-use crate::kazoo::settings::Settings;
 use crate::kazoo::table::{self, CLOSED, OPEN};
 use crate::kazoo::{SHORT_BYTES_MAX, json, payload};
 use crate::link::{Entry, Roster};
@@ -29,7 +30,7 @@ const ACKNOWLEDGE_PAUSE: Duration = Duration::from_millis(1);
 /// What every such connection shares.
 #[derive(Clone)]
 pub(super) struct Common {
-    pub(super) settings: Rc<Settings>,
+    pub(super) dialer: Rc<Dialer>,
     pub(super) presence: Rc<Presence>,
     pub(super) inboxes: Rc<Inboxes>,
     pub(super) queries: Rc<Queries>,
@@ -45,7 +46,7 @@ pub(super) async fn run(
     channels: Vec<Channel>,
     mut drain: watch::Receiver<bool>,
 ) {
-    let Some(server) = common.settings.servers.get(index).cloned() else {
+    let Some(server) = common.dialer.settings.servers.get(index).cloned() else {
         return;
     };
     let mut consumer = Consumer {
@@ -60,14 +61,17 @@ pub(super) async fn run(
     };
     consumer.channels.iter().for_each(|c| consumer.show(c));
     let failed = |why: &str| common.presence.failed(index, role, why);
-    let mut reconnect = Reconnect::new(&common.settings);
+    let mut reconnect = Reconnect::new(&common.dialer.settings);
+    let mut renewals = common.dialer.tls.renewals();
     loop {
+        renewals.mark_unchanged();
         let mut session = tokio::select! {
-            session = reconnect.connect(&server, &common.settings, failed) => session,
+            session = reconnect.connect(&server, &common.dialer, failed) => session,
             _ = drain.wait_for(|drain| *drain) => return,
         };
+        consumer.start();
         tokio::select! {
-            Err(why) = consumer.serve(&mut session) => {
+            Err(why) = consumer.keep(&mut session, &mut renewals) => {
                 consumer.lost(&why);
                 common.presence.down(index, role, &why);
             }
@@ -96,8 +100,8 @@ struct Consumer<'a> {
 }
 
 impl Consumer<'_> {
-    async fn serve(&mut self, session: &mut Session) -> Result<std::convert::Infallible, String> {
-        let mut rings = self.common.inboxes.rings();
+    /// The connection is new.
+    fn start(&mut self) {
         self.channels.iter_mut().for_each(Channel::reset);
         self.parked = None;
         self.up = false;
@@ -105,13 +109,25 @@ impl Consumer<'_> {
         if self.role == Role::Subscriptions {
             self.is_up();
         }
+    }
+
+    /// Reads and acknowledges until `done`. May be dropped and called again.
+    async fn serve(
+        &mut self,
+        session: &mut Session,
+        done: impl Fn(&Self) -> bool,
+    ) -> Result<(), String> {
+        let mut rings = self.common.inboxes.rings();
         let mut acknowledged = Instant::now();
         loop {
             rings.mark_unchanged();
             self.understand(session)?;
             self.common.inboxes.deliver();
-            let asks = self.ask(session);
             let acknowledges = self.acknowledge_paced(session, &mut acknowledged);
+            if done(self) {
+                return Ok(());
+            }
+            let asks = self.ask(session);
             let next = asks.into_iter().chain(acknowledges).min();
             let reads = self.parked.is_none();
             tokio::select! {
@@ -255,6 +271,9 @@ impl Consumer<'_> {
                 }
                 self.is_up();
             }
+            Method::Other(method::BASIC_CANCEL_OK) => {
+                self.with(at, |channel| channel.stage = Stage::Left);
+            }
             Method::Cancel => {
                 self.with(at, Channel::cancelled);
                 self.show_at(at);
@@ -305,7 +324,7 @@ impl Consumer<'_> {
         let most = self.common.inboxes.event_bytes_max();
         let most = most.saturating_sub(EVENT_OVERHEAD + SHORT_BYTES_MAX);
         // An answer may be larger than an inbox.
-        let most = most.max(self.common.settings.reply_bytes_max) as u64;
+        let most = most.max(self.common.dialer.settings.reply_bytes_max) as u64;
         if let Some(channel) = self.channels.get_mut(at) {
             channel.assembly.missing = Some(size);
             channel.assembly.skipped = size > most;

@@ -8,14 +8,13 @@ use super::protocol::{
     CONNECTION_FORCED, Closing, Frame, Method, NOT_FOUND, method, parse, put_bare, put_method,
     put_short, put_table,
 };
-use super::session::{CLOSE_LIMIT, Reconnect, Session, closed};
+use super::session::{CLOSE_LIMIT, Dialer, Reconnect, Session, Successor, again, closed, made};
 use crate::kazoo::server::Server;
-use crate::kazoo::settings::Settings;
 use bytes::{Buf, BufMut, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 /// The one channel for messages.
@@ -123,14 +122,16 @@ impl Line {
 pub(super) async fn run(
     line: Rc<Line>,
     server: Server,
-    settings: Rc<Settings>,
+    dialer: Rc<Dialer>,
     presence: Rc<Presence>,
     progress: Rc<Notify>,
 ) {
     let failed = |why: &str| presence.failed(line.index, Role::Publish, why);
-    let mut reconnect = Reconnect::new(&settings);
+    let mut reconnect = Reconnect::new(&dialer.settings);
+    let mut renewals = dialer.tls.renewals();
     loop {
-        let session = reconnect.connect(&server, &settings, failed).await;
+        renewals.mark_unchanged();
+        let session = reconnect.connect(&server, &dialer, failed).await;
         line.blocked.set(false);
         line.frame_max.set(session.frame_max);
         let ear = Ear {
@@ -141,14 +142,19 @@ pub(super) async fn run(
         let mut writer = Writer {
             session,
             ear,
-            confirms: settings.publisher_confirms,
+            confirms: dialer.settings.publisher_confirms,
             ends: Ends::new(),
             taken_bytes: 0,
+            taken_up_to: 0,
+            base: 0,
             asked: None,
             can_ask: false,
             forced: true,
+            successor: None,
         };
-        let why = writer.serve().await;
+        let why = writer
+            .serve(&mut renewals, || again(&dialer, &server))
+            .await;
         let Writer {
             session, forced, ..
         } = writer;
@@ -191,13 +197,24 @@ struct Writer<'a> {
     asked: Option<Vec<u8>>,
     /// The channel for that is open.
     can_ask: bool,
+    /// The last message that is in the session's buffer, or was.
+    taken_up_to: u64,
+    /// The last message before the first of this channel.
+    base: u64,
     /// No message was the reason for the end.
     forced: bool,
+    /// A connection with other certificates, which waits until nothing is on its way here.
+    successor: Option<Session>,
 }
 
 impl Writer<'_> {
     /// Ok at the end that was asked for.
-    async fn serve(&mut self) -> Result<(), String> {
+    async fn serve(
+        &mut self,
+        renewals: &mut watch::Receiver<u64>,
+        again: impl Fn() -> Successor,
+    ) -> Result<(), String> {
+        let mut coming = None;
         self.open_channel();
         loop {
             self.understand()?;
@@ -209,11 +226,56 @@ impl Writer<'_> {
                     return Ok(());
                 }
             }
+            if self.is_quiet()
+                && let Some(session) = self.successor.take()
+            {
+                self.replace(session).await;
+                continue;
+            }
+            let renews = coming.is_none() && self.successor.is_none();
             tokio::select! {
                 step = self.session.step(true) => step?,
                 () = self.ear.line.written.notified() => {}
+                Ok(()) = renewals.changed(), if renews => coming = Some(again()),
+                made = made(&mut coming), if coming.is_some() => {
+                    coming = None;
+                    self.prepare(made)?;
+                }
             }
         }
+    }
+
+    /// True if the server has everything that went this way.
+    fn is_quiet(&self) -> bool {
+        let settled = self.ear.line.tags.borrow().settled();
+        self.session.is_flushed() && self.asked.is_none() && settled >= self.taken_up_to
+    }
+
+    fn prepare(&mut self, made: Result<Session, String>) -> Result<(), String> {
+        match made {
+            // Messages may stand in the line already, in frames of the old size.
+            Ok(session) if session.frame_max < self.session.frame_max => {
+                return Err("it takes smaller frames now".to_owned());
+            }
+            Ok(session) => self.successor = Some(session),
+            Err(why) => {
+                let Ear { line, presence, .. } = self.ear;
+                presence.not_renewed(line.index, Role::Publish, &why);
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with another connection.
+    async fn replace(&mut self, session: Session) {
+        std::mem::replace(&mut self.session, session).end().await;
+        self.base = self.taken_up_to;
+        self.can_ask = false;
+        let Ear { line, presence, .. } = self.ear;
+        line.frame_max.set(self.session.frame_max);
+        self.open_channel();
+        self.ear.block(None);
+        presence.renewed(line.index, Role::Publish);
     }
 
     fn open_channel(&mut self) {
@@ -228,7 +290,7 @@ impl Writer<'_> {
 
     /// Asks for the exchange that a message waits for, one at a time.
     fn ask(&mut self) {
-        if self.asked.is_some() {
+        if self.asked.is_some() || self.successor.is_some() {
             return;
         }
         self.asked = self.ear.line.exchanges.borrow_mut().take_wanted();
@@ -268,11 +330,15 @@ impl Writer<'_> {
 
     /// Everything is written: what comes next is taken over, without a copy.
     fn flushed(&mut self) {
+        if self.successor.is_some() {
+            return;
+        }
         let mut output = self.ear.line.output.borrow_mut();
         if !output.is_empty() {
             std::mem::swap(&mut self.session.output, &mut output);
             self.taken_bytes = self.session.output.len();
             self.ends = std::mem::take(&mut self.ear.line.ends.borrow_mut());
+            self.taken_up_to = self.ear.line.tags.borrow().given();
         }
     }
 
@@ -303,7 +369,7 @@ impl Writer<'_> {
                         taken,
                     } => {
                         let mut tags = ear.line.tags.borrow_mut();
-                        tags.settle(tag, multiple, taken);
+                        tags.settle(self.base + tag, multiple, taken);
                         ear.progress.notify_one();
                     }
                     Method::Other(method::CHANNEL_OPEN_OK) if !self.confirms => ear.opened(),
@@ -333,6 +399,7 @@ impl Writer<'_> {
             input.advance(len);
         }
         if reopen {
+            (self.base, self.taken_up_to) = (0, 0);
             self.open_channel();
         }
         Ok(())

@@ -21,6 +21,7 @@ mod tests;
 mod tls;
 
 use super::Connector;
+use super::tls::Held;
 use crate::frame::kazoo::TARGETED;
 use crate::kazoo::settings::Settings;
 use crate::kazoo::subscription::{Exchange, Queue, Subscription};
@@ -34,6 +35,7 @@ use line::Line;
 use presence::{Presence, Role, is_wanted};
 use publish::{InFlight, Publisher};
 use query::Queries;
+use session::Dialer;
 use std::rc::Rc;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
@@ -54,6 +56,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         inbounds,
         mailboxes,
         rings,
+        renewal,
         board,
         roster,
         drain,
@@ -70,9 +73,15 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         Rc::clone(&board),
     ));
     queries.bury_the_dead();
+    let files = Rc::clone(&settings);
+    let tls = Rc::new(Held::new("kazoo", move || tls::config(&files)));
+    spawn_local(Rc::clone(&tls).renew(renewal, Rc::clone(&board)));
     let presence = Presence::new(&settings, board, Rc::clone(&roster), Rc::clone(&inboxes));
     let common = Common {
-        settings: Rc::clone(&settings),
+        dialer: Rc::new(Dialer {
+            settings: Rc::clone(&settings),
+            tls,
+        }),
         presence: Rc::new(presence),
         inboxes: Rc::clone(&inboxes),
         queries: Rc::clone(&queries),
@@ -98,12 +107,12 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
 /// Starts the connections for publishing.
 fn publish(common: &Common, progress: &Rc<Notify>) -> Vec<Rc<Line>> {
     let mut lines = Vec::new();
-    for (index, server) in common.settings.servers.iter().enumerate() {
-        let line = Rc::new(Line::new(index, server_id(&common.settings, index)));
+    for (index, server) in common.dialer.settings.servers.iter().enumerate() {
+        let line = Rc::new(Line::new(index, server_id(&common.dialer.settings, index)));
         spawn_local(line::run(
             Rc::clone(&line),
             server.clone(),
-            Rc::clone(&common.settings),
+            Rc::clone(&common.dialer),
             Rc::clone(&common.presence),
             Rc::clone(progress),
         ));
@@ -114,7 +123,7 @@ fn publish(common: &Common, progress: &Rc<Notify>) -> Vec<Rc<Line>> {
 
 /// Starts the connections for answers and subscriptions.
 fn consume(common: &Common, drain: &watch::Receiver<bool>) {
-    let settings = &common.settings;
+    let settings = &common.dialer.settings;
     let table = Table::of(settings);
     let mut rows = table.subscriptions..table.rows;
     for index in 0..settings.servers.len() {

@@ -237,6 +237,26 @@ impl Presence {
         }
     }
 
+    /// A connection was made again with other certificates, unnoticed by the script.
+    pub(super) fn renewed(&self, server: usize, role: Role) {
+        let name = self.peers.get(server).map_or("", |peer| &peer.name);
+        self.board.count(connector::RENEWALS, 1);
+        let role = shown(role);
+        log::info!(
+            "kazoo: the connection to {name} for {role} is made again, with the new certificates"
+        );
+    }
+
+    /// That did not work: the connection stays as it is.
+    pub(super) fn not_renewed(&self, server: usize, role: Role, why: &str) {
+        let name = self.peers.get(server).map_or("", |peer| &peer.name);
+        self.board.error(&format!("{name}: {why}"));
+        let role = shown(role);
+        log::error!(
+            "kazoo: {name}: no connection for {role} with the new certificates: {why}; the old one stays"
+        );
+    }
+
     /// A server takes no messages for now, or takes them again.
     pub(super) fn blocked(&self, server: usize, why: Option<&str>) {
         let (Some(peer), Some(connection)) = (

@@ -62,6 +62,7 @@ pub(super) mod method {
         BASIC_CONSUME = 60 20;
         BASIC_CONSUME_OK = 60 21;
         BASIC_CANCEL = 60 30;
+        BASIC_CANCEL_OK = 60 31;
         BASIC_PUBLISH = 60 40;
         BASIC_DELIVER = 60 60;
         BASIC_ACK = 60 80;

@@ -5,16 +5,21 @@ use super::protocol::{
     put_heartbeat, put_long, put_method, put_short, put_table,
 };
 use super::tls;
+use crate::connector::tls::{Held, told};
 use crate::kazoo::server::Server;
 use crate::kazoo::settings::Settings;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::{Buf, BufMut, BytesMut};
 use rustix::net::sockopt;
 use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::rustls::ClientConfig;
 
 /// First pause between two attempts; the very first attempt has none.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -37,6 +42,15 @@ const READ_BYTES: usize = 64 * 1024;
 /// After so long without an answer from its machine a connection is lost, heartbeats or not.
 const SILENCE_MS_MAX: u32 = 60_000;
 
+/// What connections are made with.
+pub(super) struct Dialer {
+    pub(super) settings: Rc<Settings>,
+    pub(super) tls: Rc<Held<Arc<ClientConfig>>>,
+}
+
+/// A connection in the making that takes the place of another.
+pub(super) type Successor = Pin<Box<dyn Future<Output = Result<Session, String>>>>;
+
 /// A connection that is logged in.
 pub(super) struct Session {
     reader: Box<dyn AsyncRead + Unpin>,
@@ -49,6 +63,8 @@ pub(super) struct Session {
     pub(super) frame_max: usize,
     /// Interval of heartbeats, if there are any.
     heartbeat: Option<Duration>,
+    /// There is a certificate to show.
+    has_certificate: bool,
     unflushed: bool,
     heard: Instant,
     spoke: Instant,
@@ -77,7 +93,7 @@ impl Reconnect {
     pub(super) async fn connect(
         &mut self,
         server: &Server,
-        settings: &Settings,
+        dialer: &Dialer,
         failed: impl Fn(&str),
     ) -> Session {
         match self.since.take() {
@@ -85,7 +101,7 @@ impl Reconnect {
             _ => self.pauses = pauses(self.longest),
         }
         loop {
-            match attempt(server, settings).await {
+            match attempt(server, dialer).await {
                 Ok(session) => {
                     self.since = Some(Instant::now());
                     return session;
@@ -111,14 +127,29 @@ fn pauses(longest: Duration) -> ExponentialBackoff {
         .build()
 }
 
-async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String> {
+/// Another connection to `server`, with the certificates as they are now. Tried once.
+pub(super) fn again(dialer: &Rc<Dialer>, server: &Server) -> Successor {
+    let (dialer, server) = (Rc::clone(dialer), server.clone());
+    Box::pin(async move { attempt(&server, &dialer).await })
+}
+
+/// Waits for a successor, for ever where none is in the making.
+pub(super) async fn made(successor: &mut Option<Successor>) -> Result<Session, String> {
+    match successor {
+        Some(successor) => successor.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn attempt(server: &Server, dialer: &Dialer) -> Result<Session, String> {
+    let settings = &dialer.settings;
     let silent = |_| "it does not answer".to_owned();
     let limit = Duration::from_millis(settings.connect_timeout_ms);
     let address = (server.host.as_str(), server.port);
     let stream = timeout(limit, TcpStream::connect(address)).await;
     let stream = stream.map_err(silent)?.map_err(|error| error.to_string())?;
     prepare(&stream).map_err(|error| error.to_string())?;
-    timeout(limit + LOGIN_LIMIT, log_in(stream, server, settings))
+    timeout(limit + LOGIN_LIMIT, log_in(stream, server, dialer))
         .await
         .map_err(silent)?
 }
@@ -134,14 +165,12 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn log_in(
-    stream: TcpStream,
-    server: &Server,
-    settings: &Settings,
-) -> Result<Session, String> {
+async fn log_in(stream: TcpStream, server: &Server, dialer: &Dialer) -> Result<Session, String> {
+    let settings = &dialer.settings;
     let (reader, writer): (Box<dyn AsyncRead + Unpin>, Box<dyn AsyncWrite + Unpin>) = if server.tls
     {
-        let stream = tls::secure(stream, &server.host, &settings.tls).await?;
+        let stream =
+            tls::secure(stream, &server.host, &settings.tls, dialer.tls.current()?).await?;
         let (reader, writer) = tokio::io::split(stream);
         (Box::new(reader), Box::new(writer))
     } else {
@@ -156,6 +185,7 @@ async fn log_in(
         output: BytesMut::from(GREETING),
         frame_max: FRAME_MIN,
         heartbeat: None,
+        has_certificate: settings.tls.cert_file.is_some(),
         unflushed: false,
         heard: now,
         spoke: now,
@@ -230,11 +260,14 @@ impl Session {
         } = self;
         tokio::select! {
             read = read(reader, input), if reads => {
-                read?;
+                read.map_err(|error| told(&error, self.has_certificate))?;
                 self.heard = Instant::now();
             }
             sent = send(writer, output), if sends => {
-                self.unflushed = sent?;
+                self.unflushed = match sent {
+                    Ok(unflushed) => unflushed,
+                    Err(error) => return Err(self.last_words(&error).await),
+                };
                 self.spoke = Instant::now();
             }
             () = tokio::time::sleep_until(test_at.unwrap_or_else(Instant::now)), if test_at.is_some() => {
@@ -247,6 +280,16 @@ impl Session {
             self.heard = Instant::now();
         }
         Ok(())
+    }
+
+    /// Why nothing can be written any more: a server that refuses our certificate says so before it
+    /// hangs up.
+    async fn last_words(&mut self, error: &io::Error) -> String {
+        let read = timeout(CLOSE_LIMIT, read(&mut self.reader, &mut self.input)).await;
+        match read {
+            Ok(Err(why)) if why.get_ref().is_some() => told(&why, self.has_certificate),
+            _ => error.to_string(),
+        }
     }
 
     /// True when everything was written.
@@ -336,25 +379,20 @@ fn put_start_ok(out: &mut BytesMut, server: &Server) {
 async fn read<R: AsyncRead + Unpin + ?Sized>(
     reader: &mut R,
     buffer: &mut BytesMut,
-) -> Result<(), String> {
+) -> io::Result<()> {
     buffer.reserve(READ_BYTES);
-    match reader.read_buf(buffer).await {
-        Ok(0) => Err("it closed the connection".to_owned()),
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
+    match reader.read_buf(buffer).await? {
+        0 => Err(io::Error::other("it closed the connection")),
+        _ => Ok(()),
     }
 }
 
 /// Writes what fits, or flushes when there is nothing to write: TLS keeps bytes until then. True if a
 /// flush is due. May be dropped and called again.
-async fn send<W: AsyncWrite + Unpin>(
-    writer: &mut W,
-    output: &mut BytesMut,
-) -> Result<bool, String> {
-    let sent = if output.is_empty() {
+async fn send<W: AsyncWrite + Unpin>(writer: &mut W, output: &mut BytesMut) -> io::Result<bool> {
+    if output.is_empty() {
         writer.flush().await.map(|()| false)
     } else {
         writer.write_buf(output).await.map(|_| true)
-    };
-    sent.map_err(|error| error.to_string())
+    }
 }

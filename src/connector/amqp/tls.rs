@@ -1,7 +1,8 @@
 //! TLS towards a server. Files are read at each connect, so a new certificate is used from the next
 //! connection on.
 
-use crate::kazoo::settings::Tls;
+use crate::connector::tls::{authorities, certificates, key, told};
+use crate::kazoo::settings::{Settings, Tls};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -11,32 +12,36 @@ use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    crypto,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme, crypto,
 };
 
 /// Makes the connection a secure one with `host`.
 ///
 /// # Errors
-/// What is wrong with a file or with the server's certificate.
+/// What is wrong with the server's certificate, or with ours.
 pub(super) async fn secure(
     stream: TcpStream,
     host: &str,
     tls: &Tls,
+    config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, String> {
     let server = ServerName::try_from(host.to_owned())
         .map_err(|_| format!("\"{host}\" is no name a certificate can have"))?;
-    let connector = TlsConnector::from(Arc::new(config(tls)?));
-    connector
-        .connect(server, stream)
-        .await
-        .map_err(|error| format!("TLS: {error}"))
+    let connected = TlsConnector::from(config).connect(server, stream).await;
+    connected.map_err(|error| told(&error, tls.cert_file.is_some()))
 }
 
-fn config(tls: &Tls) -> Result<ClientConfig, String> {
+/// Reads the files.
+///
+/// # Errors
+/// What is wrong with one, or that no server wants them.
+pub(super) fn config(settings: &Settings) -> Result<Arc<ClientConfig>, String> {
+    let tls = &settings.tls;
+    if !settings.servers.iter().any(|server| server.tls) {
+        return Err("no server is spoken to with TLS".to_owned());
+    }
     let provider = Arc::new(crypto::ring::default_provider());
     let checks = Checks {
         trusted: if tls.verify_peer {
@@ -52,51 +57,26 @@ fn config(tls: &Tls) -> Result<ClientConfig, String> {
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(checks));
-    match (&tls.cert_file, &tls.key_file) {
-        (Some(chain), Some(key)) => {
-            let key_der = PrivateKeyDer::from_pem_file(key).map_err(|e| format!("{key}: {e}"))?;
-            builder
-                .with_client_auth_cert(certificates(chain)?, key_der)
-                .map_err(|error| format!("{chain}: {error}"))
-        }
-        _ => Ok(builder.with_no_client_auth()),
-    }
+    let config = match (&tls.cert_file, &tls.key_file) {
+        (Some(chain), Some(file)) => builder
+            .with_client_auth_cert(certificates(chain)?, key(file)?)
+            .map_err(|error| format!("{chain}: {error}"))?,
+        _ => builder.with_no_client_auth(),
+    };
+    Ok(Arc::new(config))
 }
 
 fn verifier(
     tls: &Tls,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, String> {
-    let mut roots = RootCertStore::empty();
-    match &tls.ca_file {
-        Some(file) => {
-            for certificate in certificates(file)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("{file}: {error}"))?;
-            }
-        }
-        None => {
-            let system = rustls_native_certs::load_native_certs();
-            _ = roots.add_parsable_certificates(system.certs);
-        }
-    }
+    let roots = authorities(tls.ca_file.as_deref())?;
     if roots.is_empty() {
         return Err("there is no certificate to trust: set amqps_ca_cert".to_owned());
     }
     let builder =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     builder.build().map_err(|error| error.to_string())
-}
-
-fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| format!("{file}: {error}"))?;
-    if found.is_empty() {
-        return Err(format!("{file}: there is no certificate in it"));
-    }
-    Ok(found)
 }
 
 /// What `amqps_verify_peer` and `amqps_verify_hostname` ask for.

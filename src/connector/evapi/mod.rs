@@ -15,10 +15,13 @@ mod tests;
 mod tls;
 
 use super::Connector;
+use crate::connector::tls::Held;
 use crate::evapi::settings::Settings;
 use crate::link::Link;
+use crate::module::connector;
 use presence::Presence;
 use std::rc::Rc;
+use tokio::task::spawn_local;
 
 /// The table's line.
 pub const CONNECTOR: Connector = Connector {
@@ -36,15 +39,27 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         inbounds,
         board,
         roster,
+        renewal,
         listeners,
         drain,
         ..
     } = link;
-    let acceptor = tls::acceptor(settings.tls.as_ref())?;
+    let files = settings.tls.clone();
+    let tls = Rc::new(Held::new("evapi", move || tls::acceptor(files.as_ref())));
+    if settings.tls.is_some() {
+        tls.current()?;
+    }
+    spawn_local(Rc::clone(&tls).renew(renewal, Rc::clone(&board)));
+    let (mut renewals, counted) = (tls.renewals(), Rc::clone(&board));
+    spawn_local(async move {
+        while renewals.changed().await.is_ok() {
+            counted.count(connector::RENEWALS, 1);
+        }
+    });
     let presence = Rc::new(Presence::new(settings, board, roster, inbounds));
     presence.bury_the_dead();
     for (line, listener) in listeners {
-        session::listen(Rc::clone(&presence), line, listener, acceptor.clone())?;
+        session::listen(Rc::clone(&presence), line, listener, Rc::clone(&tls))?;
     }
     presence.listening();
     publish::run(presence, outbound, drain).await;

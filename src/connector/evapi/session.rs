@@ -4,6 +4,7 @@ use super::client::{Client, End, Hand};
 use super::consume;
 use super::presence::Presence;
 use super::tls;
+use crate::connector::tls::Held;
 use crate::evapi::address::Address;
 use crate::evapi::counter::connector;
 use bytes::{Buf, BytesMut};
@@ -42,15 +43,15 @@ pub(super) fn listen(
     presence: Rc<Presence>,
     line: usize,
     listener: OwnedFd,
-    acceptor: Option<TlsAcceptor>,
+    tls: Rc<Held<TlsAcceptor>>,
 ) -> Result<(), String> {
     let text = |error: io::Error| error.to_string();
     let address = presence.settings.bind.get(line);
     let address = address.ok_or("a listening socket has no bind_addr")?;
-    let (listener, acceptor) = match address {
-        Address::Tcp { tls, .. } => {
+    let (listener, tls) = match address {
+        Address::Tcp { tls: secure, .. } => {
             let listener = TcpListener::from_std(listener.into()).map_err(text)?;
-            (Listener::Tcp(listener), acceptor.filter(|_| *tls))
+            (Listener::Tcp(listener), Some(tls).filter(|_| *secure))
         }
         Address::Unix(_) => {
             let listener = UnixListener::from_std(listener.into()).map_err(text)?;
@@ -64,7 +65,8 @@ pub(super) fn listen(
                 Ok((socket, address, port)) => {
                     failing = false;
                     if let Some(client) = presence.enter(address, port) {
-                        let (presence, acceptor) = (Rc::clone(&presence), acceptor.clone());
+                        let acceptor = tls.as_ref().map(|tls| tls.held());
+                        let presence = Rc::clone(&presence);
                         tokio::task::spawn_local(serve(presence, client, socket, acceptor));
                     }
                 }
@@ -103,7 +105,7 @@ async fn serve(
     presence: Rc<Presence>,
     client: Rc<Client>,
     socket: Socket,
-    acceptor: Option<TlsAcceptor>,
+    acceptor: Option<Option<TlsAcceptor>>,
 ) {
     let limit = Duration::from_millis(presence.settings.login_timeout_ms);
     let login = tokio::select! {
@@ -147,11 +149,11 @@ async fn serve(
 async fn log_in(
     presence: &Presence,
     socket: Socket,
-    acceptor: Option<TlsAcceptor>,
+    acceptor: Option<Option<TlsAcceptor>>,
 ) -> Result<(Reader, Writer, BytesMut), String> {
     let (mut reader, writer): (Reader, Writer) = match (socket, acceptor) {
         (Socket::Tcp(stream), Some(acceptor)) => {
-            let stream = tls::secure(&acceptor, stream).await?;
+            let stream = tls::secure(acceptor.as_ref(), stream).await?;
             let (reader, writer) = tokio::io::split(stream);
             (Box::new(reader), Box::new(writer))
         }

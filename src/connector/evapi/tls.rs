@@ -1,23 +1,20 @@
 //! TLS towards clients.
 
+use crate::connector::tls::{authorities, certificates, key, told};
 use crate::evapi::settings::Tls;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
+use tokio_rustls::rustls::{ServerConfig, crypto};
 use tokio_rustls::server::TlsStream;
 
-/// What accepts TLS connections, if there is a certificate for it.
+/// What accepts TLS connections.
 ///
 /// # Errors
-/// What is wrong with a file.
-pub(super) fn acceptor(tls: Option<&Tls>) -> Result<Option<TlsAcceptor>, String> {
-    let Some(tls) = tls else {
-        return Ok(None);
-    };
+/// What is wrong with a file, or that there is none.
+pub(super) fn acceptor(tls: Option<&Tls>) -> Result<TlsAcceptor, String> {
+    let tls = tls.ok_or("there are no certificates: tls_cert_file is not set")?;
     let provider = Arc::new(crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -25,13 +22,8 @@ pub(super) fn acceptor(tls: Option<&Tls>) -> Result<Option<TlsAcceptor>, String>
     let builder = match &tls.ca_file {
         None => builder.with_no_client_auth(),
         Some(file) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(file)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("{file}: {error}"))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let roots = Arc::new(authorities(Some(file))?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
             let verifier = verifier
                 .build()
                 .map_err(|error| format!("{file}: {error}"))?;
@@ -39,11 +31,10 @@ pub(super) fn acceptor(tls: Option<&Tls>) -> Result<Option<TlsAcceptor>, String>
         }
     };
     let (chain, file) = (&tls.cert_file, &tls.key_file);
-    let key = PrivateKeyDer::from_pem_file(file).map_err(|error| format!("{file}: {error}"))?;
     let config = builder
-        .with_single_cert(certificates(chain)?, key)
+        .with_single_cert(certificates(chain)?, key(file)?)
         .map_err(|error| format!("{chain}: {error}"))?;
-    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// Makes the connection a secure one.
@@ -51,19 +42,10 @@ pub(super) fn acceptor(tls: Option<&Tls>) -> Result<Option<TlsAcceptor>, String>
 /// # Errors
 /// What is wrong with the client.
 pub(super) async fn secure(
-    acceptor: &TlsAcceptor,
+    acceptor: Option<&TlsAcceptor>,
     stream: TcpStream,
 ) -> Result<TlsStream<TcpStream>, String> {
+    let acceptor = acceptor.ok_or("there are no certificates")?;
     let accepted = acceptor.accept(stream).await;
-    accepted.map_err(|error| format!("TLS: {error}"))
-}
-
-fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| format!("{file}: {error}"))?;
-    if found.is_empty() {
-        return Err(format!("{file}: there is no certificate in it"));
-    }
-    Ok(found)
+    accepted.map_err(|error| told(&error, true))
 }

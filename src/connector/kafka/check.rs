@@ -14,6 +14,11 @@ pub(super) fn check(settings: serde_json::Value) -> Vec<String> {
         Ok(settings) => settings,
         Err(error) => return vec![error.to_string()],
     };
+    clients(&settings)
+}
+
+/// The same, of settings that were read.
+pub(super) fn clients(settings: &Settings) -> Vec<String> {
     let mut mistakes = Vec::new();
     let bytes = settings.common.message_bytes_max;
     for (index, producer) in settings.producers.iter().enumerate() {
@@ -31,7 +36,7 @@ pub(super) fn check(settings: serde_json::Value) -> Vec<String> {
             }
             Ok(_) => {}
             Err(error) => {
-                mistakes.push(format!("{}: {}", title(&settings, index), explain(&error)));
+                mistakes.push(format!("{}: {}", title(settings, index), explain(&error)));
             }
         }
     }

@@ -74,7 +74,7 @@ pub(super) async fn run(
     presence: Rc<Presence>,
     notices: Notices,
     inbounds: Vec<Inbound>,
-    rings: watch::Receiver<u64>,
+    (rings, renewals): (watch::Receiver<u64>, watch::Receiver<u64>),
     mut drain: watch::Receiver<bool>,
 ) {
     let workers = inbounds.into_iter().map(|inbound| Worker {
@@ -88,12 +88,14 @@ pub(super) async fn run(
         latest: 0,
         block: Vec::new(),
         rings,
+        renewals,
         received: 0,
         handled: 0,
         complaint: None,
         seat,
     };
     while !*drain.borrow() {
+        reader.renewals.mark_unchanged();
         let member = Member::new(notices.clone(), reader.seat.connection);
         let end = match reader.join(member) {
             Ok(consumer) => {
@@ -106,7 +108,14 @@ pub(super) async fn run(
         };
         reader.parts.clear();
         reader.workers.iter_mut().for_each(|w| w.pending.clear());
-        let End::Failed(why) = end else { return };
+        let why = match end {
+            End::Drained => return,
+            End::Renewed => {
+                reader.presence.renewed();
+                continue;
+            }
+            End::Failed(why) => why,
+        };
         reader
             .presence
             .complained(&format!("{}: {why}", reader.title()));
@@ -139,6 +148,8 @@ enum End {
     Drained,
     /// This consumer is of no use any more.
     Failed(String),
+    /// Another with new certificates is to go on.
+    Renewed,
 }
 
 /// An event worker and what it has before it.
@@ -172,6 +183,7 @@ struct Reader {
     latest: usize,
     block: Vec<u8>,
     rings: watch::Receiver<u64>,
+    renewals: watch::Receiver<u64>,
     received: u64,
     handled: u64,
     /// What was complained about last, which is not repeated.
@@ -227,6 +239,11 @@ impl Reader {
                 record = stream.next() => record,
                 () = changed => None,
                 _ = self.rings.changed() => None,
+                Ok(()) = self.renewals.changed() => {
+                    // What is not handled in time is read again.
+                    _ = tokio::time::timeout(REVOKE_WAIT, self.finish(consumer, None)).await;
+                    return End::Renewed;
+                }
                 _ = drain.wait_for(|drain| *drain) => return End::Drained,
             };
             if let Some(record) = record
@@ -388,7 +405,7 @@ impl Reader {
 
     async fn rebalance(&mut self, consumer: &StreamConsumer<Context>, change: Change) {
         self.presence.board().count(slot::REBALANCES, 1);
-        let wait = tokio::time::timeout(REVOKE_WAIT, self.finish(consumer, &change));
+        let wait = tokio::time::timeout(REVOKE_WAIT, self.finish(consumer, Some(&change)));
         if wait.await.is_err() {
             log::warn!(
                 "kafka: {}: routes run for longer than {REVOKE_WAIT:?}: their records will be read again by others",
@@ -400,14 +417,17 @@ impl Reader {
         }
     }
 
-    /// Waits until the records of partitions that are taken away are handled, and stores how far.
-    async fn finish(&mut self, consumer: &StreamConsumer<Context>, change: &Change) {
+    /// Waits until the records of partitions that are taken away, or all, are handled, and stores how far.
+    async fn finish(&mut self, consumer: &StreamConsumer<Context>, change: Option<&Change>) {
         loop {
             self.store(consumer);
             let parts = &self.parts;
             let taken = |pending: &Pending| {
                 let part = parts.get(pending.part);
-                part.is_some_and(|part| change.revokes(&part.topic, part.partition))
+                let revokes = |change: &Change| {
+                    part.is_some_and(|part| change.revokes(&part.topic, part.partition))
+                };
+                change.is_none_or(revokes)
             };
             if !self.workers.iter().any(|w| w.pending.iter().any(taken)) {
                 return;

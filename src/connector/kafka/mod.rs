@@ -16,8 +16,10 @@ mod send;
 mod session;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use super::Connector;
+use super::tls::Held;
 use crate::kafka::settings::Settings;
 use crate::link::Link;
 use presence::Presence;
@@ -49,11 +51,20 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         outbound,
         mut inbounds,
         rings,
+        renewal,
         board,
         roster,
         drain,
         ..
     } = link;
+    // A broker's answer is waited for at the start only.
+    let files = Settings {
+        needs_broker: false,
+        ..(*settings).clone()
+    };
+    let held = Held::new(&settings.module, move || tls::read(&files));
+    let held = Rc::new(held);
+    tokio::task::spawn_local(Rc::clone(&held).renew(renewal, Rc::clone(&board)));
     let (presence, tallies) = Presence::new(&settings, board, roster);
     let presence = Rc::new(presence);
     let (notices, noticed) = notice::channel();
@@ -69,8 +80,8 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
             row: settings.targets.len() + settings.sockets_max + index,
         };
         let (presence, notices) = (Rc::clone(&presence), notices.clone());
-        let (rings, drain) = (rings.clone(), drain.clone());
-        consumers.spawn_local(consume::run(seat, presence, notices, own, rings, drain));
+        let (words, drain) = ((rings.clone(), held.renewals()), drain.clone());
+        consumers.spawn_local(consume::run(seat, presence, notices, own, words, drain));
     }
     let (outcomes, told) = crossbeam_channel::unbounded();
     let reported = Arc::new(Notify::new());
@@ -83,7 +94,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         reported,
         notices,
     };
-    publish::run(desk, outbound, drain).await?;
+    publish::run(desk, outbound, drain, held.renewals()).await?;
     while consumers.join_next().await.is_some() {}
     Ok(())
 }

@@ -3,7 +3,9 @@
 
 use super::ledger::Tally;
 use super::notice::{Figures, Noticed, What};
+use super::tls;
 use crate::kafka::counter::figure;
+use crate::kafka::property::Property;
 use crate::kafka::settings::Settings;
 use crate::link::{Board, Entry, Roster};
 use crate::module::{State, connector};
@@ -16,6 +18,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct Connection {
     brokers: String,
+    properties: Vec<Property>,
+    /// What was wrong with TLS last.
+    insecure: Option<String>,
     up: bool,
     /// A failure since it was up last was logged.
     told: bool,
@@ -55,11 +60,15 @@ impl Presence {
         for (index, producer) in settings.producers.iter().enumerate() {
             let own = settings.targets.iter().enumerate();
             let own = own.filter(|(_, target)| target.producer == index);
-            presence.add(&producer.brokers, own.map(|(row, _)| row).collect());
+            presence.add(
+                &producer.brokers,
+                &producer.properties,
+                own.map(|(row, _)| row).collect(),
+            );
         }
         let first = settings.targets.len() + settings.sockets_max;
         for (index, consumer) in settings.consumers.iter().enumerate() {
-            presence.add(&consumer.brokers, vec![first + index]);
+            presence.add(&consumer.brokers, &consumer.properties, vec![first + index]);
         }
         let tallies = (0..presence.roster.len())
             .map(|row| presence.restore(row))
@@ -74,10 +83,12 @@ impl Presence {
     }
 
     /// Adds a connection; returns its number.
-    pub(super) fn add(&self, brokers: &str, rows: Vec<usize>) -> usize {
+    pub(super) fn add(&self, brokers: &str, properties: &[Property], rows: Vec<usize>) -> usize {
         let mut connections = self.connections.borrow_mut();
         connections.push(Connection {
             brokers: brokers.to_owned(),
+            properties: properties.to_vec(),
+            insecure: None,
             up: false,
             told: false,
             rows,
@@ -138,8 +149,14 @@ impl Presence {
             for notice in noticed.receiver.try_iter() {
                 match notice.what {
                     What::Up => self.up(notice.connection),
-                    What::Down(why) => self.down(notice.connection, &why),
-                    What::Trouble(why) => self.trouble(notice.connection, &why),
+                    What::Down(why) => {
+                        let why = self.explain(notice.connection, why).await;
+                        self.down(notice.connection, &why);
+                    }
+                    What::Trouble(why) => {
+                        let why = self.explain(notice.connection, why).await;
+                        self.trouble(notice.connection, &why);
+                    }
                     What::Figures(figures) => self.figures(notice.connection, figures),
                 }
             }
@@ -147,12 +164,42 @@ impl Presence {
         }
     }
 
+    /// The library's complaint, and before it what is wrong with TLS, which the library does not say.
+    async fn explain(&self, index: usize, why: String) -> String {
+        let properties = match self.connections.borrow().get(index) {
+            Some(connection) if !connection.up => connection.properties.clone(),
+            _ => return why,
+        };
+        let reason = tls::reason(&why, &properties).await;
+        let mut connections = self.connections.borrow_mut();
+        let insecure = connections.get_mut(index).map(|c| &mut c.insecure);
+        let Some(insecure) = insecure else {
+            return why;
+        };
+        if reason.is_some() {
+            *insecure = reason;
+        }
+        match insecure {
+            Some(reason) => format!("{reason} ({why})"),
+            None => why,
+        }
+    }
+
+    /// Clients with new certificates go on.
+    pub(super) fn renewed(&self) {
+        self.board.count(connector::RENEWALS, 1);
+        log::info!(
+            "{}: the connection is made again, with the new certificates",
+            self.module
+        );
+    }
+
     fn up(&self, index: usize) {
         let mut connections = self.connections.borrow_mut();
         let Some(connection) = connections.get_mut(index).filter(|c| !c.up) else {
             return;
         };
-        (connection.up, connection.told) = (true, false);
+        (connection.up, connection.told, connection.insecure) = (true, false, None);
         for row in &connection.rows {
             self.roster.state(*row, State::Connected as u64);
         }

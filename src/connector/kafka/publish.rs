@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// Cost of a turn, in bytes, if there are so many.
 const TURN_COST: usize = 256 * 1024;
@@ -29,6 +30,19 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 
 /// Pause before everything is made anew after a fatal error.
 const FATAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long new certificates wait for what is on its way with the old ones.
+const RENEWAL_WAIT: Duration = Duration::from_secs(5);
+
+/// Why serving ended.
+enum End {
+    /// Everything accepted is delivered and nothing more is accepted.
+    Drained,
+    /// All that is on its way is to be sent again.
+    Failed,
+    /// Clients with new certificates are to go on.
+    Renewed,
+}
 
 /// What the publisher needs besides the lanes.
 pub(super) struct Desk {
@@ -48,17 +62,34 @@ pub(super) async fn run(
     desk: Desk,
     mut outbound: Outbound,
     mut drain: watch::Receiver<bool>,
+    mut renewals: watch::Receiver<u64>,
 ) -> Result<(), String> {
     loop {
+        renewals.mark_unchanged();
         let mut publisher = Publisher::open(&desk, &mut outbound)?;
-        if publisher.serve(&mut drain).await {
-            return Ok(());
-        }
+        let end = publisher.serve(&mut drain, &mut renewals).await;
         drop(publisher);
+        match end {
+            End::Drained => return Ok(()),
+            End::Renewed => {
+                desk.presence.renewed();
+                outbound.rewind();
+                continue;
+            }
+            End::Failed => {}
+        }
         desk.presence
             .complained("the library gave up; everything on its way is sent again");
         outbound.rewind();
         tokio::time::sleep(FATAL_PAUSE).await;
+    }
+}
+
+/// Waits until then, or for ever.
+async fn sleep_until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -108,31 +139,45 @@ impl<'a> Publisher<'a> {
         })
     }
 
-    /// True when everything accepted is delivered and nothing more is accepted; false if all that is on
-    /// its way is to be sent again.
-    async fn serve(&mut self, drain: &mut watch::Receiver<bool>) -> bool {
+    async fn serve(
+        &mut self,
+        drain: &mut watch::Receiver<bool>,
+        renewals: &mut watch::Receiver<u64>,
+    ) -> End {
         let mut draining = false;
+        // Until when new certificates wait.
+        let mut renewal: Option<Instant> = None;
         loop {
             self.collect();
             if self.sender.ledger.is_failed() {
-                return false;
+                return End::Failed;
             }
-            if self.fill() {
+            if renewal.is_none() && self.fill() {
                 // Other tasks have their turns.
                 tokio::task::yield_now().await;
                 continue;
             }
             let waiting = self.free.len() < PAGES;
+            if let Some(limit) = renewal
+                && ((!waiting && self.parked.is_none()) || limit <= Instant::now())
+            {
+                return End::Renewed;
+            }
             if draining && !waiting && self.parked.is_none() {
                 self.outbound.close();
                 if self.outbound.is_empty() {
-                    return true;
+                    return End::Drained;
                 }
                 continue;
             }
             let (full, room) = (self.parked.is_some(), !self.free.is_empty());
             tokio::select! {
-                () = self.outbound.ready(), if room && !full => {}
+                () = self.outbound.ready(), if room && !full && renewal.is_none() => {}
+                Ok(()) = renewals.changed(), if renewal.is_none() => {
+                    renewal = Some(Instant::now() + RENEWAL_WAIT);
+                    self.sender.clients.iter().for_each(Client::flush);
+                }
+                () = sleep_until(renewal), if renewal.is_some() => {}
                 () = self.sender.ledger.settled.notified() => {}
                 () = tokio::time::sleep(FULL_PAUSE), if full => {}
                 _ = drain.wait_for(|drain| *drain), if !draining => {

@@ -158,7 +158,10 @@ impl<'a> Session<'a> {
         let row = settings.targets.len() + used;
         let bytes = settings.common.message_bytes_max;
         let config = config(&socket.brokers, &socket.properties, bytes);
-        let connection = self.desk.presence.add(&socket.brokers, vec![row]);
+        let connection = self
+            .desk
+            .presence
+            .add(&socket.brokers, &socket.properties, vec![row]);
         let client = Client::open(&config, Arc::clone(&self.ledger), connection)?;
         self.desk.presence.enter(row, &socket.to_string());
         self.clients.push(client);

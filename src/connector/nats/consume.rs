@@ -4,11 +4,11 @@
 
 use super::presence::Presence;
 use super::protocol::{Message, Op, parse};
-use super::session::{self, Failover, Session, connect, shown};
+use super::session::{self, Dialer, Failover, Session, Successor, connect, shown};
 use crate::frame::nats::{EVENT_OVERHEAD, Event};
 use crate::link::Inbound;
 use crate::module::arrived;
-use crate::nats::settings::{Settings, Subscription};
+use crate::nats::settings::Subscription;
 use crate::nats::subject::SUBJECT_BYTES_MAX;
 use bytes::Buf;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 /// Runs until the engine drains.
 pub(super) async fn run(
-    settings: Rc<Settings>,
+    dialer: Rc<Dialer>,
     presence: Rc<Presence>,
     line: Subscription,
     mut inbound: Inbound,
@@ -26,12 +26,15 @@ pub(super) async fn run(
 ) {
     let mut failover = Failover::default();
     let consume = async {
+        let mut renewals = dialer.tls.renewals();
         loop {
-            let mut session = connect(&settings, &presence, &mut failover).await;
+            renewals.mark_unchanged();
+            let mut session = connect(&dialer, &presence, &mut failover).await;
             let server = session.server.clone();
             if let Err(why) = subscribe(&mut session, &line).await {
                 presence.failed(&server, &why);
-                tokio::time::sleep(Duration::from_millis(settings.reconnect_wait_ms_max)).await;
+                let pause = Duration::from_millis(dialer.settings.reconnect_wait_ms_max);
+                tokio::time::sleep(pause).await;
                 continue;
             }
             presence.up(&server);
@@ -40,9 +43,12 @@ pub(super) async fn run(
                 presence: &presence,
                 inbound: &mut inbound,
                 skip: 0,
-                interval: Duration::from_millis(settings.ping_interval_ms),
+                unanswered: 0,
+                interval: Duration::from_millis(dialer.settings.ping_interval_ms),
+                dialer: &dialer,
+                line: &line,
             };
-            let Err(why) = consumer.serve().await;
+            let Err(why) = consumer.serve(&mut renewals).await;
             presence.down(&server, &why);
         }
     };
@@ -76,42 +82,108 @@ async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), Str
     }
 }
 
+/// What a consumer has to see to.
+enum Step {
+    Heard,
+    Renew,
+    Made(Result<Session, String>),
+    Test,
+}
+
 struct Consumer<'a> {
     session: Session,
     presence: &'a Presence,
     inbound: &'a mut Inbound,
     /// Bytes of a message too large for the inbox that are still to come.
     skip: usize,
+    /// Tests that the server has not answered yet.
+    unanswered: u32,
     interval: Duration,
+    dialer: &'a Rc<Dialer>,
+    line: &'a Subscription,
 }
 
 impl Consumer<'_> {
-    async fn serve(&mut self) -> Result<std::convert::Infallible, String> {
-        let mut unanswered = 0;
+    async fn serve(
+        &mut self,
+        renewals: &mut watch::Receiver<u64>,
+    ) -> Result<std::convert::Infallible, String> {
         let mut test_at = Instant::now() + self.interval;
+        // A connection with other certificates.
+        let mut coming = None;
         // What came together with the answer to SUB.
-        self.understand(&mut unanswered).await?;
+        self.understand().await?;
         loop {
             let Session { reader, buffer, .. } = &mut self.session;
-            let heard = tokio::select! {
-                read = session::read(reader, buffer) => read.map(|()| true)?,
-                () = tokio::time::sleep_until(test_at) => false,
+            let step = tokio::select! {
+                read = session::read(reader, buffer) => read.map(|()| Step::Heard)?,
+                Ok(()) = renewals.changed(), if coming.is_none() => Step::Renew,
+                made = session::made(&mut coming), if coming.is_some() => Step::Made(made),
+                () = tokio::time::sleep_until(test_at) => Step::Test,
             };
-            if heard {
-                self.understand(&mut unanswered).await?;
-                continue;
+            match step {
+                Step::Heard => self.understand().await?,
+                Step::Renew => coming = Some(self.successor()),
+                Step::Made(made) => {
+                    coming = None;
+                    self.replace(made).await?;
+                }
+                Step::Test => {
+                    if self.unanswered >= 2 {
+                        return Err("it does not answer any more".to_owned());
+                    }
+                    self.unanswered += 1;
+                    test_at = Instant::now() + self.interval;
+                    session::write(&mut self.session.writer, b"PING\r\n").await?;
+                }
             }
-            if unanswered >= 2 {
-                return Err("it does not answer any more".to_owned());
-            }
-            unanswered += 1;
-            test_at = Instant::now() + self.interval;
-            session::write(&mut self.session.writer, b"PING\r\n").await?;
         }
     }
 
+    /// Another connection with the same subscription: the server gives each message to one of the two.
+    fn successor(&self) -> Successor {
+        let (connecting, line) = (self.session.again(self.dialer), self.line.clone());
+        Box::pin(async move {
+            let mut session = connecting.await?;
+            subscribe(&mut session, &line).await?;
+            Ok(session)
+        })
+    }
+
+    /// Goes on with another connection, when everything that came with this one is handed on.
+    async fn replace(&mut self, made: Result<Session, String>) -> Result<(), String> {
+        let session = match made {
+            Ok(session) => session,
+            Err(why) => {
+                self.presence.not_renewed(&self.session.server, &why);
+                return Ok(());
+            }
+        };
+        match tokio::time::timeout(self.interval, self.retire()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => log::warn!("nats: the old connection was lost before its end: {why}"),
+            Err(_) => log::warn!("nats: the old connection does not answer before its end"),
+        }
+        self.session = session;
+        (self.skip, self.unanswered) = (0, 0);
+        self.presence.renewed(&self.session.server);
+        self.understand().await
+    }
+
+    /// Ends the subscription, and takes what the server had sent before.
+    async fn retire(&mut self) -> Result<(), String> {
+        session::write(&mut self.session.writer, b"UNSUB 1\r\nPING\r\n").await?;
+        self.unanswered += 1;
+        while self.unanswered > 0 {
+            let Session { reader, buffer, .. } = &mut self.session;
+            session::read(reader, buffer).await?;
+            self.understand().await?;
+        }
+        Ok(())
+    }
+
     /// Handles every whole operation in the buffer.
-    async fn understand(&mut self, unanswered: &mut u32) -> Result<(), String> {
+    async fn understand(&mut self) -> Result<(), String> {
         // Subject and reply travel in front of what the server counts as the message.
         let most = self.inbound.event_bytes_max();
         let most = most.saturating_sub(EVENT_OVERHEAD + 2 * SUBJECT_BYTES_MAX);
@@ -139,7 +211,7 @@ impl Consumer<'_> {
                     self.skip = bytes;
                 }
                 Op::Ping => pongs += 1,
-                Op::Pong => *unanswered = 0,
+                Op::Pong => self.unanswered = self.unanswered.saturating_sub(1),
                 Op::Error(why) => self.presence.complained(&self.session.server, &shown(why)),
                 Op::Info(_) | Op::Ok => {}
             }

@@ -15,10 +15,13 @@ mod tests;
 mod tls;
 
 use super::Connector;
+use super::tls::Held;
 use crate::link::Link;
 use crate::nats::settings::Settings;
 use presence::Presence;
+use session::Dialer;
 use std::rc::Rc;
+use tokio::task::spawn_local;
 
 /// The table's line.
 pub const CONNECTOR: Connector = Connector {
@@ -36,6 +39,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         outbound,
         mut inbounds,
         board,
+        renewal,
         drain,
         ..
     } = link;
@@ -44,13 +48,18 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     } else {
         None
     };
+    let files = Rc::clone(&settings);
+    let tls = Rc::new(Held::new("nats", move || tls::config(&files)));
+    spawn_local(Rc::clone(&tls).renew(renewal, Rc::clone(&board)));
+    let dialer = Rc::new(Dialer { settings, tls });
+    let settings = &dialer.settings;
     let connections = 1 + settings.subscriptions.len();
     let presence = Rc::new(Presence::new(board, connections, events));
     for (line, inbound) in settings.subscriptions.iter().cloned().zip(inbounds) {
-        let (settings, presence) = (Rc::clone(&settings), Rc::clone(&presence));
+        let (dialer, presence) = (Rc::clone(&dialer), Rc::clone(&presence));
         let drain = drain.clone();
-        tokio::task::spawn_local(consume::run(settings, presence, line, inbound, drain));
+        spawn_local(consume::run(dialer, presence, line, inbound, drain));
     }
-    publish::run(settings, presence, outbound, drain).await;
+    publish::run(Rc::clone(&dialer), presence, outbound, drain).await;
     Ok(())
 }

@@ -80,6 +80,20 @@ impl Presence {
         }
     }
 
+    /// A connection to `server` was made again with other certificates, unnoticed by the script.
+    pub(super) fn renewed(&self, server: &str) {
+        self.board.count(connector::RENEWALS, 1);
+        log::info!("nats: a connection to {server} is made again, with the new certificates");
+    }
+
+    /// That did not work: the connection stays as it is.
+    pub(super) fn not_renewed(&self, server: &str, why: &str) {
+        self.board.error(&format!("{server}: {why}"));
+        log::error!(
+            "nats: {server}: no connection with the new certificates: {why}; the old one stays"
+        );
+    }
+
     /// The server reported something that does not end the connection.
     pub(super) fn complained(&self, server: &str, why: &str) {
         self.board.count(connector::SERVER_ERRORS, 1);

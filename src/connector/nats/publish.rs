@@ -6,10 +6,9 @@
 
 use super::presence::Presence;
 use super::protocol::{Info, Op, parse, put_publish};
-use super::session::{self, Failover, Session, connect, shown};
+use super::session::{self, Dialer, Failover, Session, Successor, connect, shown};
 use crate::frame::nats::Publish;
 use crate::link::{Mark, Outbound, Verdict};
-use crate::nats::settings::Settings;
 use bytes::{Buf, BytesMut};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -32,29 +31,43 @@ enum End {
     /// Everything accepted is delivered, and nothing more is accepted.
     Drained,
     Lost(String),
+    /// Another connection takes its place, and nothing is on its way.
+    Replaced(Box<Session>),
 }
 
 /// Runs until the engine drains and everything is delivered.
 pub(super) async fn run(
-    settings: Rc<Settings>,
+    dialer: Rc<Dialer>,
     presence: Rc<Presence>,
     mut outbound: Outbound,
     mut drain: watch::Receiver<bool>,
 ) {
     let mut failover = Failover::default();
+    let mut renewals = dialer.tls.renewals();
+    let mut successor = None;
     loop {
-        let session = tokio::select! {
-            session = connect(&settings, &presence, &mut failover) => session,
-            () = nothing_left(&mut drain, &mut outbound) => return,
+        let session = if let Some(session) = successor.take() {
+            session
+        } else {
+            renewals.mark_unchanged();
+            let session = tokio::select! {
+                session = connect(&dialer, &presence, &mut failover) => session,
+                () = nothing_left(&mut drain, &mut outbound) => return,
+            };
+            outbound.rewind();
+            presence.up(&session.server);
+            session
         };
         let server = session.server.clone();
-        outbound.rewind();
         presence.board().message_bytes_max(session.info.max_payload);
-        presence.up(&server);
-        let mut publisher = Publisher::new(session, &settings, &presence, &mut outbound);
-        match publisher.serve(&mut drain).await {
+        let mut publisher = Publisher::new(session, &dialer, &presence, &mut outbound);
+        match publisher.serve(&mut drain, &mut renewals).await {
             End::Drained => return,
             End::Lost(why) => presence.down(&server, &why),
+            End::Replaced(session) => {
+                presence.renewed(&server);
+                successor = Some(*session);
+            }
         }
     }
 }
@@ -75,7 +88,11 @@ async fn nothing_left(drain: &mut watch::Receiver<bool>, outbound: &mut Outbound
 }
 
 struct Publisher<'a> {
+    dialer: &'a Rc<Dialer>,
     session: Session,
+    /// A connection with other certificates, in the making and made.
+    coming: Option<Successor>,
+    successor: Option<Box<Session>>,
     presence: &'a Presence,
     outbound: &'a mut Outbound,
     /// Bytes to write.
@@ -95,12 +112,15 @@ struct Publisher<'a> {
 impl<'a> Publisher<'a> {
     fn new(
         session: Session,
-        settings: &Settings,
+        dialer: &'a Rc<Dialer>,
         presence: &'a Presence,
         outbound: &'a mut Outbound,
     ) -> Self {
         Self {
+            dialer,
             session,
+            coming: None,
+            successor: None,
             presence,
             outbound,
             batch: BytesMut::new(),
@@ -109,12 +129,16 @@ impl<'a> Publisher<'a> {
             spare: Vec::new(),
             unflushed: false,
             leaving: false,
-            interval: Duration::from_millis(settings.ping_interval_ms),
+            interval: Duration::from_millis(dialer.settings.ping_interval_ms),
             last_heard: Instant::now(),
         }
     }
 
-    async fn serve(&mut self, drain: &mut watch::Receiver<bool>) -> End {
+    async fn serve(
+        &mut self,
+        drain: &mut watch::Receiver<bool>,
+        renewals: &mut watch::Receiver<u64>,
+    ) -> End {
         let mut draining = false;
         let mut test_at = Instant::now() + self.interval;
         loop {
@@ -125,6 +149,9 @@ impl<'a> Publisher<'a> {
                 if self.leaving {
                     return End::Lost("it is shutting down (lame duck mode)".to_owned());
                 }
+                if let Some(session) = self.successor.take() {
+                    return End::Replaced(session);
+                }
                 if draining {
                     self.outbound.close();
                     if self.outbound.is_empty() {
@@ -134,7 +161,8 @@ impl<'a> Publisher<'a> {
                 }
             }
             let sends = self.unflushed || !self.batch.is_empty();
-            let idle = !sends && !self.leaving && self.in_flight < IN_FLIGHT_COST;
+            let idle = !sends && self.takes();
+            let renews = self.coming.is_none() && self.successor.is_none();
             let Session {
                 reader,
                 writer,
@@ -146,6 +174,8 @@ impl<'a> Publisher<'a> {
                 sent = send(writer, &mut self.batch), if sends => sent.map(Step::Sent),
                 () = self.outbound.ready(), if idle => Ok(Step::Fill),
                 _ = drain.wait_for(|drain| *drain), if !draining => Ok(Step::Drain),
+                Ok(()) = renewals.changed(), if renews => Ok(Step::Renew),
+                made = session::made(&mut self.coming), if self.coming.is_some() => Ok(Step::Made(made)),
                 () = tokio::time::sleep_until(test_at) => Ok(Step::Test),
             };
             let done = match step {
@@ -160,6 +190,18 @@ impl<'a> Publisher<'a> {
                     self.presence.draining();
                     Ok(())
                 }
+                Ok(Step::Renew) => {
+                    self.coming = Some(self.session.again(self.dialer));
+                    Ok(())
+                }
+                Ok(Step::Made(made)) => {
+                    self.coming = None;
+                    match made {
+                        Ok(session) => self.successor = Some(Box::new(session)),
+                        Err(why) => self.presence.not_renewed(&self.session.server, &why),
+                    }
+                    Ok(())
+                }
                 Ok(Step::Test) => {
                     test_at = Instant::now() + self.interval;
                     self.test()
@@ -172,9 +214,14 @@ impl<'a> Publisher<'a> {
         }
     }
 
+    /// True if it may take more from the lanes.
+    fn takes(&self) -> bool {
+        !self.leaving && self.successor.is_none() && self.in_flight < IN_FLIGHT_COST
+    }
+
     /// Takes the next batch from the lanes.
     fn fill(&mut self) {
-        if self.leaving || self.in_flight >= IN_FLIGHT_COST {
+        if !self.takes() {
             return;
         }
         let Self {
@@ -254,6 +301,8 @@ enum Step {
     Sent(bool),
     Fill,
     Drain,
+    Renew,
+    Made(Result<Session, String>),
     Test,
 }
 

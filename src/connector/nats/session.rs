@@ -3,21 +3,33 @@
 use super::presence::Presence;
 use super::protocol::{Connect, Info, Op, parse};
 use super::tls;
+use crate::connector::tls::{self as shared, Held};
 use crate::nats::credentials::Credentials;
 use crate::nats::settings::Settings;
 use crate::nats::url::Server;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::{Buf, BytesMut};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 
 /// First pause between two attempts; the very first attempt has none.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// Bytes a read asks for.
 pub(super) const READ_BYTES: usize = 64 * 1024;
+
+/// What connections are made with.
+pub(super) struct Dialer {
+    pub(super) settings: Rc<Settings>,
+    pub(super) tls: Rc<Held<Arc<ClientConfig>>>,
+}
 
 /// A connection that is logged in.
 pub(super) struct Session {
@@ -26,6 +38,8 @@ pub(super) struct Session {
     /// Bytes read and not yet understood.
     pub(super) buffer: BytesMut,
     pub(super) info: Info,
+    /// Who it is with.
+    peer: Server,
     /// The address, for people.
     pub(super) server: String,
 }
@@ -70,28 +84,24 @@ impl Failover {
 
 /// Connects to the next server that answers, however long it takes. May be dropped at any time.
 pub(super) async fn connect(
-    settings: &Settings,
+    dialer: &Dialer,
     presence: &Presence,
     failover: &mut Failover,
 ) -> Session {
+    let settings = &dialer.settings;
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(PAUSE_MIN)
         .with_max_delay(Duration::from_millis(settings.reconnect_wait_ms_max))
         .without_max_times()
         .with_jitter()
         .build();
-    let limit = Duration::from_millis(settings.connect_timeout_ms);
     loop {
         // A round through all servers, then a pause.
         for _ in 0..settings.servers.len() + failover.discovered.len() {
             let Some(server) = failover.next(&settings.servers).cloned() else {
                 continue;
             };
-            let attempt = timeout(limit, attempt(&server, settings));
-            let result = attempt
-                .await
-                .unwrap_or_else(|_| Err("it does not answer".to_owned()));
-            match result {
+            match limited(dialer, &server).await {
                 Ok(session) => {
                     failover.discover(&session.info, &server, &settings.servers);
                     return session;
@@ -104,7 +114,33 @@ pub(super) async fn connect(
     }
 }
 
-async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String> {
+/// A connection in the making that takes the place of another.
+pub(super) type Successor = Pin<Box<dyn Future<Output = Result<Session, String>>>>;
+
+impl Session {
+    /// Another connection to the same server, with the certificates as they are now. Tried once.
+    pub(super) fn again(&self, dialer: &Rc<Dialer>) -> Successor {
+        let (dialer, peer) = (Rc::clone(dialer), self.peer.clone());
+        Box::pin(async move { limited(&dialer, &peer).await })
+    }
+}
+
+/// Waits for a successor, for ever where none is in the making.
+pub(super) async fn made(successor: &mut Option<Successor>) -> Result<Session, String> {
+    match successor {
+        Some(successor) => successor.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn limited(dialer: &Dialer, server: &Server) -> Result<Session, String> {
+    let limit = Duration::from_millis(dialer.settings.connect_timeout_ms);
+    let attempt = timeout(limit, attempt(server, dialer)).await;
+    attempt.unwrap_or_else(|_| Err("it does not answer".to_owned()))
+}
+
+async fn attempt(server: &Server, dialer: &Dialer) -> Result<Session, String> {
+    let settings = &dialer.settings;
     let address = (server.host.as_str(), server.port);
     let mut stream = TcpStream::connect(address)
         .await
@@ -124,7 +160,8 @@ async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String
     }
     let server_name = server.to_string();
     let mut session = if wants_tls {
-        let stream = tls::secure(stream, &server.host, &settings.tls).await?;
+        let stream =
+            tls::secure(stream, &server.host, &settings.tls, dialer.tls.current()?).await?;
         let (reader, writer) = tokio::io::split(stream);
         let (reader, writer) = (Box::new(reader), Box::new(writer));
         Session {
@@ -132,6 +169,7 @@ async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String
             writer,
             buffer,
             info,
+            peer: server.clone(),
             server: server_name,
         }
     } else {
@@ -142,6 +180,7 @@ async fn attempt(server: &Server, settings: &Settings) -> Result<Session, String
             writer,
             buffer,
             info,
+            peer: server.clone(),
             server: server_name,
         }
     };
@@ -198,7 +237,10 @@ async fn log_in(
     };
     let json = serde_json::to_string(&connect).map_err(|error| error.to_string())?;
     let hello = format!("CONNECT {json}\r\nPING\r\n");
-    write(&mut session.writer, hello.as_bytes()).await?;
+    let has_certificate = settings.tls.cert_file.is_some();
+    // A server that refuses our certificate says why and hangs up: it is read even if nothing could be
+    // written any more.
+    drop(write(&mut session.writer, hello.as_bytes()).await);
     loop {
         while let Some((op, len)) = parse(&session.buffer, 0)? {
             let done = match op {
@@ -211,7 +253,8 @@ async fn log_in(
                 return Ok(());
             }
         }
-        read(&mut session.reader, &mut session.buffer).await?;
+        let read = receive(&mut session.reader, &mut session.buffer).await;
+        read.map_err(|error| shared::told(&error, has_certificate))?;
     }
 }
 
@@ -233,11 +276,18 @@ pub(super) async fn read<R: AsyncRead + Unpin + ?Sized>(
     reader: &mut R,
     buffer: &mut BytesMut,
 ) -> Result<(), String> {
+    let read = receive(reader, buffer).await;
+    read.map_err(|error| shared::told(&error, true))
+}
+
+async fn receive<R: AsyncRead + Unpin + ?Sized>(
+    reader: &mut R,
+    buffer: &mut BytesMut,
+) -> io::Result<()> {
     buffer.reserve(READ_BYTES);
-    match reader.read_buf(buffer).await {
-        Ok(0) => Err("it closed the connection".to_owned()),
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
+    match reader.read_buf(buffer).await? {
+        0 => Err(io::Error::other("it closed the connection")),
+        _ => Ok(()),
     }
 }
 

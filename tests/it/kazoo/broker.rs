@@ -9,11 +9,11 @@ use crate::server::rabbitmq::Rabbit;
 use crate::wait;
 
 /// What the suspending tests load.
-pub(super) const TM: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
+pub(crate) const TM: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
      modparam(\"tm\", \"wt_timer\", 100)";
 
 /// A configuration without a server. The host name is its own, since queues are named after it.
-pub(super) fn alone() -> Config {
+pub(crate) fn alone() -> Config {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     Config::of("kazoo")
@@ -22,17 +22,17 @@ pub(super) fn alone() -> Config {
 }
 
 /// A configuration for this server.
-pub(super) fn at(url: &str) -> Config {
+pub(crate) fn at(url: &str) -> Config {
     alone().text_param("amqp_connection", url)
 }
 
 /// A configuration for the server that tests share.
-pub(super) fn shared() -> Config {
+pub(crate) fn shared() -> Config {
     at(&Rabbit::shared().url())
 }
 
 /// Kazoo's part of `sipbus.status`.
-pub(super) fn connector(kamailio: &Kamailio) -> Value {
+pub(crate) fn connector(kamailio: &Kamailio) -> Value {
     let status = kamailio.rpc("sipbus.status", &[]);
     let all = status["connectors"].as_array().cloned().unwrap_or_default();
     let found = all.into_iter().find(|each| each["name"] == "kazoo");
@@ -40,14 +40,14 @@ pub(super) fn connector(kamailio: &Kamailio) -> Value {
 }
 
 /// Starts Kamailio, and waits until all its connections are open and all subscriptions made.
-pub(super) fn start(config: Config) -> Kamailio {
+pub(crate) fn start(config: Config) -> Kamailio {
     let kamailio = config.start();
     connected(&kamailio);
     kamailio
 }
 
 /// Waits until all connections are open and all subscriptions made.
-pub(super) fn connected(kamailio: &Kamailio) {
+pub(crate) fn connected(kamailio: &Kamailio) {
     wait::until("the connector is connected", || {
         connector(kamailio)["state"] == "connected"
             && connections(kamailio)
@@ -60,12 +60,12 @@ pub(super) fn connected(kamailio: &Kamailio) {
 }
 
 /// What `kazoo.connections` shows.
-pub(super) fn connections(kamailio: &Kamailio) -> Vec<Value> {
+pub(crate) fn connections(kamailio: &Kamailio) -> Vec<Value> {
     list(kamailio, "connections")
 }
 
 /// What `kazoo.subscriptions` shows.
-pub(super) fn subscriptions(kamailio: &Kamailio) -> Vec<Value> {
+pub(crate) fn subscriptions(kamailio: &Kamailio) -> Vec<Value> {
     list(kamailio, "subscriptions")
 }
 
@@ -76,21 +76,21 @@ fn list(kamailio: &Kamailio, what: &str) -> Vec<Value> {
 }
 
 /// One counter of `kazoo.stats`.
-pub(super) fn counter(kamailio: &Kamailio, name: &str) -> u64 {
+pub(crate) fn counter(kamailio: &Kamailio, name: &str) -> u64 {
     let stats = kamailio.rpc("kazoo.stats", &[]);
     let value = stats[name].as_u64();
     value.unwrap_or_else(|| panic!("no number {name} in {stats}"))
 }
 
 /// Waits until a counter has reached a value.
-pub(super) fn wait_counter(kamailio: &Kamailio, name: &str, value: u64) {
+pub(crate) fn wait_counter(kamailio: &Kamailio, name: &str, value: u64) {
     wait::until(&format!("{name} reaches {value}"), || {
         counter(kamailio, name) >= value
     });
 }
 
 /// Waits until a script has counted up to a value with `$shtinc(count=>name)`.
-pub(super) fn wait_counted(kamailio: &Kamailio, name: &str, value: u64) {
+pub(crate) fn wait_counted(kamailio: &Kamailio, name: &str, value: u64) {
     wait::until(&format!("the script counts {name} up to {value}"), || {
         kamailio.counted(name) >= value
     });

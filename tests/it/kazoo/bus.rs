@@ -41,39 +41,39 @@ impl<T> Drop for Held<T> {
 }
 
 /// A connection to the server on a port; it is closed with the last that came of it.
-pub(super) struct Bus {
+pub(crate) struct Bus {
     channel: Held<Channel>,
     connection: Arc<Held<Connection>>,
 }
 
 /// What arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) key: String,
-    pub(super) content_type: Option<String>,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) redelivered: bool,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) key: String,
+    pub(crate) content_type: Option<String>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) redelivered: bool,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The body, which must be JSON as everybody understands it.
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 }
 
 impl Bus {
-    pub(super) fn to(port: u16) -> Self {
+    pub(crate) fn to(port: u16) -> Self {
         Self::as_user(port, "guest", "guest", "/")
     }
 
-    pub(super) fn as_user(port: u16, user: &str, password: &str, vhost: &str) -> Self {
+    pub(crate) fn as_user(port: u16, user: &str, password: &str, vhost: &str) -> Self {
         runtime().block_on(async {
             let mut args = OpenConnectionArguments::new("127.0.0.1", port, user, password);
             let connection = Connection::open(args.virtual_host(vhost)).await.unwrap();
@@ -86,7 +86,7 @@ impl Bus {
     }
 
     /// Declares an exchange as kazoo does where nothing else is said: not durable.
-    pub(super) fn exchange(&self, name: &str, kind: &str) {
+    pub(crate) fn exchange(&self, name: &str, kind: &str) {
         let args = ExchangeDeclareArguments::new(name, kind);
         runtime()
             .block_on(self.channel.exchange_declare(args))
@@ -94,7 +94,7 @@ impl Bus {
     }
 
     /// Declares an exchange and a queue that survive the server's end with all they hold.
-    pub(super) fn keep(&self, exchange: &str, queue: &str) {
+    pub(crate) fn keep(&self, exchange: &str, queue: &str) {
         runtime().block_on(async {
             let mut args = ExchangeDeclareArguments::new(exchange, "topic");
             self.channel
@@ -115,20 +115,20 @@ impl Bus {
     }
 
     /// A queue that everybody may use, and that stays.
-    pub(super) fn queue(&self, name: &str) {
+    pub(crate) fn queue(&self, name: &str) {
         let args = QueueDeclareArguments::new(name);
         runtime()
             .block_on(self.channel.queue_declare(args))
             .unwrap();
     }
 
-    pub(super) fn bind(&self, queue: &str, exchange: &str, key: &str) {
+    pub(crate) fn bind(&self, queue: &str, exchange: &str, key: &str) {
         let args = QueueBindArguments::new(queue, exchange, key);
         runtime().block_on(self.channel.queue_bind(args)).unwrap();
     }
 
     /// How many messages wait in a queue, and how many consumers it has.
-    pub(super) fn waiting(&self, queue: &str) -> Option<(u32, u32)> {
+    pub(crate) fn waiting(&self, queue: &str) -> Option<(u32, u32)> {
         runtime().block_on(async {
             // A server answers for a queue that is not there by closing the channel.
             let channel = self.connection.open_channel(None).await.unwrap();
@@ -140,19 +140,19 @@ impl Bus {
         })
     }
 
-    pub(super) fn delete(&self, queue: &str) {
+    pub(crate) fn delete(&self, queue: &str) {
         let args = QueueDeleteArguments::new(queue);
         runtime().block_on(self.channel.queue_delete(args)).unwrap();
     }
 
-    pub(super) fn delete_exchange(&self, name: &str) {
+    pub(crate) fn delete_exchange(&self, name: &str) {
         let args = ExchangeDeleteArguments::new(name);
         runtime()
             .block_on(self.channel.exchange_delete(args))
             .unwrap();
     }
 
-    pub(super) fn publish(&self, exchange: &str, key: &str, body: impl Into<Vec<u8>>) {
+    pub(crate) fn publish(&self, exchange: &str, key: &str, body: impl Into<Vec<u8>>) {
         let args = BasicPublishArguments::new(exchange, key);
         let properties = BasicProperties::default();
         let sent = self.channel.basic_publish(properties, body.into(), args);
@@ -161,7 +161,7 @@ impl Bus {
 
     /// Keeps what arrives at an exchange of this kind under a key. When it returns, the server
     /// knows the binding.
-    pub(super) fn listen(&self, exchange: &str, kind: &str, key: &str) -> Listener {
+    pub(crate) fn listen(&self, exchange: &str, kind: &str, key: &str) -> Listener {
         self.exchange(exchange, kind);
         let queue = runtime().block_on(async {
             let mut args = QueueDeclareArguments::new("");
@@ -180,7 +180,7 @@ impl Bus {
     }
 
     /// Keeps what arrives in a queue.
-    pub(super) fn consume(&self, queue: &str) -> Listener {
+    pub(crate) fn consume(&self, queue: &str) -> Listener {
         let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
         let keep = Arc::clone(&messages);
         let consumer = self.each(queue, move |message| keep.lock().unwrap().push(message));
@@ -192,7 +192,7 @@ impl Bus {
     }
 
     /// Hands each message in a queue to `sink`, which must be quick.
-    pub(super) fn each(
+    pub(crate) fn each(
         &self,
         queue: &str,
         mut sink: impl FnMut(Message) + Send + 'static,
@@ -216,7 +216,7 @@ impl Bus {
 }
 
 /// Consumes until it is dropped.
-pub(super) struct Consumer {
+pub(crate) struct Consumer {
     channel: Held<Channel>,
     _connection: Arc<Held<Connection>>,
 }
@@ -238,28 +238,28 @@ fn taken(message: ConsumerMessage) -> Message {
 }
 
 /// What arrives in one queue.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     consumer: Consumer,
     queue: String,
     messages: Arc<Mutex<Vec<Message>>>,
 }
 
 impl Listener {
-    pub(super) fn messages(&self) -> Vec<Message> {
+    pub(crate) fn messages(&self) -> Vec<Message> {
         self.messages.lock().unwrap().clone()
     }
 
     /// The bodies so far, as text.
-    pub(super) fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.messages().iter().map(Message::text).collect()
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.messages.lock().unwrap().len()
     }
 
     /// Waits for at least `count` messages, and returns all.
-    pub(super) fn wait_for(&self, count: usize) -> Vec<Message> {
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Message> {
         wait::until(&format!("{count} messages arrived"), || {
             self.count() >= count
         });
@@ -267,7 +267,7 @@ impl Listener {
     }
 
     /// Waits for exactly one message.
-    pub(super) fn only(&self) -> Message {
+    pub(crate) fn only(&self) -> Message {
         let mut messages = self.wait_for(1);
         self.settle();
         assert_eq!(
@@ -280,7 +280,7 @@ impl Listener {
     }
 
     /// Has the server answer once more for this queue: what it sent before has arrived.
-    pub(super) fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let mut args = QueueDeclareArguments::new(&self.queue);
         let declared = self
             .consumer
@@ -292,7 +292,7 @@ impl Listener {
 
 /// Answers queries as a service on the bus does: what comes to an exchange under a key, is
 /// answered to its `Server-ID` with its `Msg-ID` and what `answer` says.
-pub(super) fn service(
+pub(crate) fn service(
     port: u16,
     exchange: &str,
     key: &str,
@@ -330,7 +330,7 @@ pub(super) fn service(
 }
 
 /// A running service.
-pub(super) struct Service {
+pub(crate) struct Service {
     _consumer: Consumer,
     _replies: Bus,
     seen: Arc<Mutex<Vec<Message>>>,
@@ -338,7 +338,7 @@ pub(super) struct Service {
 
 impl Service {
     /// The questions so far.
-    pub(super) fn seen(&self) -> Vec<Message> {
+    pub(crate) fn seen(&self) -> Vec<Message> {
         self.seen.lock().unwrap().clone()
     }
 }

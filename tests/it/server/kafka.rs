@@ -80,6 +80,14 @@ impl Kafka {
         kafka
     }
 
+    /// A broker of our own that clients know by the address of a proxy, localhost and this port.
+    pub(crate) fn behind(upstream: u16, shown: u16) -> Self {
+        let mut kafka = Self::with(upstream, None);
+        kafka.bootstrap = format!("localhost:{shown}");
+        kafka.start_now();
+        kafka
+    }
+
     fn with(port: u16, gate: Option<Gate>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("sipbus-kafka-")

@@ -30,19 +30,25 @@ impl Nats {
             .tempdir()
             .unwrap();
         let port = port::free();
-        // The large limits are for the independent subscriber: the server must not cut it off
-        // while a whole backlog is sent to it in one go.
-        let config = format!(
-            "listen: \"127.0.0.1:{port}\"\nmax_pending: 1GB\nwrite_deadline: \"60s\"\n{lines}\n"
-        );
-        std::fs::write(folder.path().join("nats.conf"), config).unwrap();
         let mut nats = Self {
             port,
             folder,
             server: None,
         };
+        nats.configure(lines);
         nats.start_again();
         nats
+    }
+
+    /// Replaces the further lines; they count from the next start on.
+    pub(crate) fn configure(&self, lines: &str) {
+        let port = self.port;
+        // The large limits are for the independent subscriber: the server must not cut it off
+        // while a whole backlog is sent to it in one go.
+        let config = format!(
+            "listen: \"127.0.0.1:{port}\"\nmax_pending: 1GB\nwrite_deadline: \"60s\"\n{lines}\n"
+        );
+        std::fs::write(self.folder.path().join("nats.conf"), config).unwrap();
     }
 
     pub(crate) fn start_again(&mut self) {

@@ -1,0 +1,140 @@
+//! Clients of the event socket: who is refused, and that the log says why.
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+use crate::certificates::Certificates;
+use crate::evapi::client::Client;
+use crate::kamailio::{Config, Kamailio};
+use crate::require::needs;
+use crate::{port, turn};
+
+/// Answers what clients say.
+const ECHO: &str = r#"event_route[evapi:message-received] {
+    $var(count) = $shtinc(count=>messages);
+    evapi_relay("$evapi(msg)");
+}"#;
+
+fn file(made: &Certificates, name: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(made.path(&format!("{name}.pem"))).unwrap()
+}
+
+/// Trusts one authority, and shows a certificate.
+fn client(made: &Certificates, trusts: &str, shows: Option<&str>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(file(made, trusts)).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let Some(name) = shows else {
+        return builder.with_no_client_auth();
+    };
+    let key = PrivateKeyDer::from_pem_file(made.path(&format!("{name}.key"))).unwrap();
+    let chain = vec![file(made, name)];
+    builder.with_client_auth_cert(chain, key).unwrap()
+}
+
+/// Listens with `shown.pem`, for clients of the authority.
+fn demanding(made: &Certificates, port: u16) -> Config {
+    made.renew("shown", "server");
+    Config::of("evapi")
+        .text_param("bind_addr", &format!("tls:127.0.0.1:{port}"))
+        .text_param("tls_cert_file", &made.path("shown.pem"))
+        .text_param("tls_key_file", &made.path("shown.key"))
+        .text_param("tls_ca_file", &made.path("ca.pem"))
+        .number("max_clients", 64)
+        .routes(ECHO)
+}
+
+fn echoes(client: &mut Client, what: &str) {
+    client.send(what);
+    assert_eq!(client.text(), what);
+}
+
+#[test]
+fn a_client_that_is_refused_is_told_of_in_the_log() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let (made, port) = (Certificates::new(), port::free());
+    let kamailio = demanding(&made, port).start();
+    let cases = [
+        ("ca", None, "it shows no certificate, and it must"),
+        (
+            "ca",
+            Some("stranger"),
+            "its certificate is not from an authority that is trusted here",
+        ),
+        ("ca", Some("late"), "its certificate has expired"),
+        (
+            "other",
+            Some("client"),
+            "it does not trust the authority of the certificate that it was shown",
+        ),
+    ];
+    for (count, (trusts, shows, says)) in cases.into_iter().enumerate() {
+        let mut refused = Client::tls(port, client(&made, trusts, shows));
+        refused.try_send_raw(b"5:hello,");
+        assert!(refused.until_cut().is_empty());
+        kamailio.wait_counter("logins_refused", count as u64 + 1);
+        let log = kamailio.log();
+        assert!(log.contains(says), "{says}: not in the log:\n{log}");
+    }
+    assert_eq!(kamailio.counted("messages"), 0);
+    echoes(
+        &mut Client::tls(port, client(&made, "ca", Some("client"))),
+        "hello",
+    );
+    kamailio.stop();
+}
+
+fn refusal(kamailio: &Kamailio) -> String {
+    kamailio.try_rpc("evapi.tls_reload", &[]).unwrap_err()
+}
+
+#[test]
+fn new_certificates_are_for_newcomers() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let (made, port) = (Certificates::new(), port::free());
+    let kamailio = demanding(&made, port).start();
+    let newcomer = |name| Client::tls(port, client(&made, "ca", Some(name)));
+    let mut first = newcomer("client");
+    echoes(&mut first, "one");
+    // What cannot be read is named, and changes nothing.
+    made.spoil("shown.pem");
+    let why = refusal(&kamailio);
+    assert!(
+        why.contains("shown.pem") && why.contains("stay as they are"),
+        "{why}"
+    );
+    assert!(kamailio.log().contains("the certificates stay as they are"));
+    // A key that belongs to another certificate is no better.
+    made.copy("shown.pem", "expired.pem");
+    assert!(refusal(&kamailio).contains("shown.pem"));
+    assert_eq!(kamailio.counter("tls_renewals"), 0);
+    let mut second = newcomer("client");
+    second.send("two");
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.text(), "two");
+    }
+    // One that newcomers do not take: so it is this one that they are shown.
+    made.renew("shown", "expired");
+    assert_eq!(kamailio.rpc("evapi.tls_reload", &[]), "OK");
+    let mut refused = newcomer("client");
+    refused.try_send_raw(b"5:hello,");
+    assert!(refused.until_cut().is_empty());
+    made.renew("shown", "server");
+    assert_eq!(kamailio.rpc("evapi.tls_reload", &[]), "OK");
+    assert_eq!(kamailio.counter("tls_renewals"), 2);
+    let mut third = newcomer("client");
+    echoes(&mut third, "three");
+    // Nobody who was there has lost anything.
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.text(), "three");
+    }
+    kamailio.stop();
+}

@@ -1,0 +1,187 @@
+//! Certificates are read again while messages are on their way: none is lost, none comes twice.
+
+use async_nats::ConnectOptions;
+
+use super::proxy::Proxy;
+use crate::certificates::Certificates;
+use crate::kamailio::{Config, Kamailio};
+use crate::kazoo::broker;
+use crate::kazoo::bus::Bus;
+use crate::require::needs;
+use crate::server::kafka::Kafka;
+use crate::server::nats::Nats;
+use crate::server::rabbitmq::Rabbit;
+use crate::sipp::Sipp;
+use crate::subscriber::Subscriber;
+use crate::tally::Tally;
+use crate::{port, turn, wait};
+
+/// Messages of a test, and how many a second.
+const COUNT: u32 = 3000;
+const RATE: u32 = 600;
+
+/// Counts what the event route is given.
+const COUNTS: &str = "$var(count) = $shtinc(count=>handled);";
+
+/// Reloads three times while sipp's messages are published, each time with the other certificate; and
+/// once what cannot be read, which changes nothing. `connections` are made again each time.
+fn under_load(kamailio: &Kamailio, made: &Certificates, module: &str, connections: u64) {
+    let load = Sipp::start("message.xml", kamailio.port(), RATE, COUNT);
+    let reload = format!("{module}.tls_reload");
+    for (round, name) in ["second", "client", "second"].into_iter().enumerate() {
+        let round = round as u64 + 1;
+        kamailio.wait_counter("accepted", round * 600);
+        made.renew("shown", name);
+        assert_eq!(kamailio.rpc(&reload, &[]), "OK");
+        kamailio.wait_counter("tls_renewals", round * connections);
+        made.spoil("shown.pem");
+        let why = kamailio.try_rpc(&reload, &[]).unwrap_err();
+        assert!(why.contains("shown.pem"), "{why}");
+        assert_eq!(kamailio.connector()["state"], "connected");
+    }
+    load.succeed();
+    assert_eq!(kamailio.counter("tls_renewals"), 3 * connections);
+    assert_eq!(kamailio.counter("reconnects"), 0);
+}
+
+/// Everything arrived once.
+fn whole(tally: &Tally) {
+    assert_eq!((tally.unique(), tally.duplicates()), (COUNT as usize, 0));
+}
+
+#[test]
+fn nats_goes_on_with_new_certificates() {
+    needs!("kamailio", "nats", "sipp");
+    let _turn = turn::alone();
+    let made = Certificates::new();
+    made.renew("shown", "client");
+    let nats = Nats::with(&format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
+        made.path("server.pem"),
+        made.path("server.key"),
+        made.path("ca.pem"),
+    ));
+    let url = format!("tls://localhost:{}", nats.port());
+    let options = ConnectOptions::new()
+        .add_root_certificates(made.path("ca.pem").into())
+        .add_client_certificate(
+            made.path("client.pem").into(),
+            made.path("client.key").into(),
+        );
+    let seen = Subscriber::with_options(options, &url, "paced");
+    let kamailio = Config::at(&url)
+        .nats("tls_ca_file", &made.path("ca.pem"))
+        .nats("tls_cert_file", &made.path("shown.pem"))
+        .nats("tls_key_file", &made.path("shown.key"))
+        .nats("subject_queue_group", "paced:all")
+        .before("loadmodule \"textops.so\"")
+        .request(
+            r#"if (!nats_publish("paced", "sipp:$hdr(X-Number)")) {
+                   sl_send_reply("503", "Refused"); exit;
+               }"#,
+        )
+        .routes(&format!("event_route[nats:paced] {{ {COUNTS} }}"))
+        .start()
+        .connected();
+    under_load(&kamailio, &made, "nats", 2);
+    kamailio.wait_counter("delivered", u64::from(COUNT));
+    wait::until("all arrived", || seen.count() >= COUNT as usize);
+    whole(&Tally::over(seen.texts()));
+    wait::until("all were consumed", || {
+        kamailio.counted("handled") >= u64::from(COUNT)
+    });
+    assert_eq!(kamailio.counted("handled"), u64::from(COUNT));
+    // One that the server refuses: the connections stay.
+    made.renew("shown", "stranger");
+    assert_eq!(kamailio.rpc("nats.tls_reload", &[]), "OK");
+    wait::until("the refusal is told", || {
+        kamailio.log().contains("the old one stays")
+    });
+    assert_eq!(kamailio.connector()["state"], "connected");
+    kamailio.stop();
+}
+
+#[test]
+fn amqp_goes_on_with_new_certificates() {
+    needs!("kamailio", "kazoo", "rabbitmq", "sipp");
+    let _turn = turn::alone();
+    let made = Certificates::new();
+    made.renew("shown", "client");
+    let rabbit = Rabbit::shared();
+    let proxy = Proxy::before(rabbit.port(), &made, "server", true);
+    let bus = Bus::to(rabbit.port());
+    let seen = bus.listen("tls.reload", "topic", "#");
+    let kamailio = broker::start(
+        broker::alone()
+            .text_param(
+                "amqp_connection",
+                &format!("amqps://guest:guest@localhost:{}", proxy.port()),
+            )
+            .text_param("amqps_ca_cert", &made.path("ca.pem"))
+            .text_param("amqps_cert", &made.path("shown.pem"))
+            .text_param("amqps_key", &made.path("shown.key"))
+            .before("loadmodule \"textops.so\"")
+            .request(
+                r#"if (!kazoo_publish("tls.reload", "sipp:$hdr(X-Number)", "{}")) {
+                       sl_send_reply("503", "Refused"); exit;
+                   }"#,
+            )
+            .routes(&format!(
+                r#"event_route[kazoo:mod-init] {{
+                       kazoo_subscribe("{{'exchange':'tls.reload','type':'topic','queue':'tls.reload.q','routing':'#','no_ack':0,'wait_for_consumer_ack':1}}");
+                   }}
+                   event_route[kazoo:consumer-event] {{
+                       if ($(kzE{{kz.json,Event-Category}}) == "connection") {{ exit; }}
+                       {COUNTS}
+                   }}"#
+            )),
+    );
+    under_load(&kamailio, &made, "kazoo", 3);
+    kamailio.wait_counter("confirmed", u64::from(COUNT));
+    let arrived = seen.wait_for(COUNT as usize);
+    whole(&Tally::over(arrived.into_iter().map(|message| message.key)));
+    broker::wait_counted(&kamailio, "handled", u64::from(COUNT));
+    assert_eq!(kamailio.counted("handled"), u64::from(COUNT));
+    assert_eq!(kamailio.counter("redelivered"), 0);
+    assert_eq!(
+        (proxy.saw(&made, "client"), proxy.saw(&made, "second")),
+        (6, 6)
+    );
+    kamailio.stop();
+}
+
+#[test]
+fn kafka_goes_on_with_new_certificates() {
+    needs!("kamailio", "event_kafka", "tansu", "sipp");
+    let _turn = turn::alone();
+    let made = Certificates::new();
+    made.renew("shown", "client");
+    let upstream = port::free();
+    let proxy = Proxy::before(upstream, &made, "server", true);
+    let kafka = Kafka::behind(upstream, proxy.port());
+    let topic = kafka.topic();
+    let secure = format!(
+        "g.broker.address.family=v4&g.security.protocol=ssl&g.ssl.ca.location={}\
+         &g.ssl.certificate.location={}&g.ssl.key.location={}",
+        made.path("ca.pem"),
+        made.path("shown.pem"),
+        made.path("shown.key"),
+    );
+    let socket = format!("[k1]{}/{topic}?g.linger.ms=1&{secure}", kafka.bootstrap());
+    let kamailio = Config::of("event_kafka")
+        .text_param("broker_id", &socket)
+        .before("loadmodule \"textops.so\"")
+        .request(
+            r#"if (!kafka_publish("k1", "sipp:$hdr(X-Number)")) {
+                   sl_send_reply("503", "Refused"); exit;
+               }"#,
+        )
+        .start()
+        .connected();
+    under_load(&kamailio, &made, "event_kafka", 1);
+    kamailio.wait_counter("delivered", u64::from(COUNT));
+    let records = kafka.records(&topic).wait_for(COUNT as usize);
+    whole(&Tally::over(records.iter().map(|record| record.text())));
+    assert!(proxy.saw(&made, "second") > 0);
+    kamailio.stop();
+}
