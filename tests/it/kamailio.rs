@@ -22,8 +22,19 @@ impl Config {
         }
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
-        let program = require::program("kamailio").unwrap();
-        let server = Server::spawn("kamailio", &program, &args, folder);
+        let mut program = require::program("kamailio").unwrap();
+        if let Some(limit) = self.descriptors {
+            let kamailio = program.display().to_string();
+            args.splice(0..0, [format!("--nofile={limit}"), kamailio]);
+            program = require::program("prlimit").unwrap();
+        }
+        let server = match &self.log {
+            Some(file) => {
+                let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+                Server::spawn_into(file, "kamailio", &program, &args, folder)
+            }
+            None => Server::spawn("kamailio", &program, &args, folder),
+        };
         let rpc = Rpc::new(folder, &folder.join("rpc"));
         Kamailio {
             module: self.module,
@@ -195,6 +206,12 @@ impl Kamailio {
             .map(|pid| crate::process::command_line(*pid))
             .collect();
         assert!(left.is_empty(), "processes left: {left:?} {lines:?}");
+        self.left_no_shared_memory(&family);
+        self.log()
+    }
+
+    /// Requires that no shared memory is left that one of these processes made.
+    pub(crate) fn left_no_shared_memory(&self, family: &[u32]) {
         let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
         let made_by = |line: &str| line.split_whitespace().nth(4)?.parse::<u32>().ok();
         let segments: Vec<_> = segments
@@ -202,6 +219,5 @@ impl Kamailio {
             .filter(|line| made_by(line).is_some_and(|pid| family.contains(&pid)))
             .collect();
         assert!(segments.is_empty(), "shared memory left: {segments:?}");
-        self.log()
     }
 }

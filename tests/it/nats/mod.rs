@@ -15,6 +15,9 @@ mod operations;
 mod outage;
 mod params;
 mod payload;
+mod peer;
 mod queue_group;
 mod stuck;
 mod tls;
+
+crate::conformance::conformance!(crate::nats::peer::Peer);

@@ -1,0 +1,95 @@
+//! What the machine runs out of: descriptors, and room for logs.
+
+use std::path::Path;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use super::engine::kill_engine;
+use super::load;
+use super::peer::{Peer, Reach, present};
+use crate::{turn, wait};
+
+/// How many descriptors a process may have from now on; what it had before.
+fn limit_descriptors(pid: u32, limit: Rlimit) -> Rlimit {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+    prlimit(pid, Resource::Nofile, limit).unwrap()
+}
+
+pub(crate) fn an_engine_out_of_descriptors_goes_on_when_there_are_some<P: Peer>() {
+    if !present::<P>(&[]) {
+        return;
+    }
+    let _turn = turn::light();
+    const COUNT: usize = 20;
+    let mut peer = P::start(Reach::Gated);
+    peer.gate().open();
+    let kamailio = load::insisting(&peer, peer.config()).start();
+    peer.joined(&kamailio);
+    let mut sip = kamailio.sip();
+    load::arrives(&mut peer, &mut sip, 0, COUNT);
+    let engine = kamailio.engine().expect("the engine runs");
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(1024),
+    };
+    let before = limit_descriptors(engine, none);
+    peer.gate().shut();
+    if P::WAITS {
+        wait::until("the loss is told", || {
+            kamailio.connector()["state"] != "connected"
+        });
+    }
+    peer.gate().open();
+    wait::until("the shortage is told", || {
+        kamailio.log().contains("Too many open files")
+    });
+    assert_eq!(sip.message(&COUNT.to_string(), load::SHORT), "0");
+    let accepted = 2 * COUNT;
+    limit_descriptors(engine, before);
+    peer.joined(&kamailio);
+    load::arrives(&mut peer, &mut sip, accepted, COUNT);
+    load::survived(&mut peer, accepted + COUNT, "no descriptors");
+    assert_eq!(kamailio.engine(), Some(engine), "the engine lives");
+    kamailio.stop();
+}
+
+pub(crate) fn a_start_without_descriptors_works_or_is_refused<P: Peer>() {
+    if !present::<P>(&[]) {
+        return;
+    }
+    let _turn = turn::light();
+    let peer = P::start(Reach::Steady);
+    for limit in [16, 32] {
+        let config = peer.config().number("drain_timeout_ms", 100);
+        match config.descriptors(limit).outcome() {
+            // A status and no signal: nothing crashed on the way out.
+            Ok((status, log)) => {
+                assert!(
+                    status.code().is_some_and(|code| code != 0),
+                    "{limit} descriptors: {status}\n{log}"
+                );
+                eprintln!("{limit} descriptors: refused");
+            }
+            Err(_) => eprintln!("{limit} descriptors: enough"),
+        }
+    }
+}
+
+pub(crate) fn a_full_disk_for_the_log_stops_nothing<P: Peer>() {
+    if !present::<P>(&[]) {
+        return;
+    }
+    let _turn = turn::light();
+    const COUNT: usize = 20;
+    let mut peer = P::start(Reach::Steady);
+    let config = peer.config().log_to(Path::new("/dev/full"));
+    let kamailio = load::insisting(&peer, config.before("debug=3")).start();
+    peer.joined(&kamailio);
+    let mut sip = kamailio.sip();
+    load::arrives(&mut peer, &mut sip, 0, COUNT);
+    // The next engine, and the supervisor, have something to tell.
+    kill_engine(&kamailio);
+    peer.joined(&kamailio);
+    load::arrives(&mut peer, &mut sip, COUNT, COUNT);
+    kamailio.stop();
+}
