@@ -76,7 +76,9 @@ pub(crate) fn a_killed_supervisor_leaves_nothing_behind<P: Peer>() {
     let _turn = turn::light();
     const COUNT: usize = 2000;
     let mut peer = P::start(Reach::Steady);
-    let mut kamailio = load::insisting(&peer, peer.config()).start();
+    // Workers for delivery reports, too, end after that.
+    let config = peer.config().number("drain_timeout_ms", 3000);
+    let mut kamailio = load::insisting(&peer, config).start();
     peer.joined(&kamailio);
     let answer = kamailio.sip().message(&COUNT.to_string(), load::SHORT);
     assert_eq!(answer, "0");

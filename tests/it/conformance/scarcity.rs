@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use super::engine::kill_engine;
 use super::load;
@@ -30,7 +30,7 @@ pub(crate) fn an_engine_out_of_descriptors_goes_on_when_there_are_some<P: Peer>(
     let engine = kamailio.engine().expect("the engine runs");
     let none = Rlimit {
         current: Some(0),
-        maximum: Some(1024),
+        ..getrlimit(Resource::Nofile)
     };
     let before = limit_descriptors(engine, none);
     peer.gate().shut();
@@ -41,7 +41,8 @@ pub(crate) fn an_engine_out_of_descriptors_goes_on_when_there_are_some<P: Peer>(
     }
     peer.gate().open();
     wait::until("the shortage is told", || {
-        kamailio.log().contains("Too many open files")
+        let told = kamailio.log() + &kamailio.connector()["last_error"].to_string();
+        told.contains("Too many open files")
     });
     assert_eq!(sip.message(&COUNT.to_string(), load::SHORT), "0");
     let accepted = 2 * COUNT;

@@ -13,9 +13,10 @@ use crate::wait;
 /// It keeps its records in memory, so a kill would take away what it has confirmed: it is cut off
 /// instead. `tests/kafka` restarts whole clusters.
 pub(crate) struct Peer {
+    // Goes first: a broker that is told to end waits for its clients.
+    reader: Option<Topic>,
     server: Kafka,
     topic: String,
-    reader: Option<Topic>,
 }
 
 impl Peer {
