@@ -2,11 +2,12 @@
 
 use std::process::ExitStatus;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use crate::config::{Config, WORKERS};
-use crate::process::Server;
+use crate::process::{self, Server};
 use crate::rpc::Rpc;
 use crate::sip::Sip;
 use crate::{port, require, wait};
@@ -162,6 +163,15 @@ impl Kamailio {
         u32::try_from(pid).ok().filter(|pid| *pid != 0)
     }
 
+    /// Kills the engine, and waits until another one runs.
+    pub(crate) fn kill_engine(&self) {
+        let engine = self.engine().expect("the engine runs");
+        process::send(engine, Signal::KILL);
+        wait::until("another engine runs", || {
+            self.engine().is_some_and(|pid| pid != engine)
+        });
+    }
+
     /// One statistic of the module under test.
     pub(crate) fn counter(&self, name: &str) -> u64 {
         let module = self.module;
@@ -201,10 +211,7 @@ impl Kamailio {
         let status = self.server.stop();
         assert!(status.success(), "kamailio ended with {status}");
         let left = self.server.family().members();
-        let lines: Vec<_> = left
-            .iter()
-            .map(|pid| crate::process::command_line(*pid))
-            .collect();
+        let lines: Vec<_> = left.iter().map(|pid| process::command_line(*pid)).collect();
         assert!(left.is_empty(), "processes left: {left:?} {lines:?}");
         self.left_no_shared_memory(&family);
         self.log()

@@ -1,32 +1,12 @@
 //! The engine or its supervisor killed while messages flow.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::load;
 use super::peer::{Peer, Reach, present};
-use crate::kamailio::Kamailio;
 use crate::{process, sipp, turn, wait};
-
-/// Sets a flag when it goes out of scope.
-struct Finally<'a>(&'a AtomicBool);
-
-impl Drop for Finally<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Kills the engine, and waits until another one runs.
-pub(super) fn kill_engine(kamailio: &Kamailio) {
-    let engine = kamailio.engine().expect("the engine runs");
-    process::send(engine, Signal::KILL);
-    wait::until("another engine runs", || {
-        kamailio.engine().is_some_and(|pid| pid != engine)
-    });
-}
 
 pub(crate) fn an_engine_killed_under_load_loses_nothing<P: Peer>() {
     if !present::<P>(&["sipp"]) {
@@ -43,15 +23,11 @@ pub(crate) fn an_engine_killed_under_load_loses_nothing<P: Peer>() {
     for _ in 0..2 {
         sip.send("MESSAGE", &P::BURST.to_string(), load::SHORT);
     }
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| sipp::options_until(kamailio.port(), &done));
-        // Also where a wait below fails, or the scope would never end.
-        let _done = Finally(&done);
+    sipp::options_during(kamailio.port(), || {
         for round in 1..=KILLS {
             // Long before the end: the loops are to find the engine dead in the midst of their work.
             kamailio.wait_counter("accepted", round * u64::from(P::BURST) / 2);
-            kill_engine(&kamailio);
+            kamailio.kill_engine();
             peer.joined(&kamailio);
         }
         let mut ended = 0;
@@ -64,6 +40,7 @@ pub(crate) fn an_engine_killed_under_load_loses_nothing<P: Peer>() {
     let accepted = 2 * P::BURST as usize;
     load::arrives(&mut peer, &mut sip, accepted, BACK);
     load::survived(&mut peer, accepted + BACK, "three engine kills");
+    assert!(load::processes(&mut peer) >= 2);
     let status = kamailio.rpc("sipbus.status", &[]);
     assert_eq!(status["engine"]["restarts"], KILLS);
     kamailio.stop();

@@ -72,6 +72,11 @@ pub(super) fn arrives<P: Peer>(peer: &mut P, sip: &mut Sip, accepted: usize, mor
     });
 }
 
+/// From how many processes something arrived.
+pub(super) fn processes<P: Peer>(peer: &mut P) -> usize {
+    tally(peer).writers()
+}
+
 fn unique<P: Peer>(peer: &mut P) -> usize {
     tally(peer).unique()
 }

@@ -19,6 +19,9 @@ pub(crate) fn accepted_while_the_peer_is_away_arrives_later<P: Peer>() {
         assert_eq!(sip.message("1", load::SHORT), "0");
     }
     assert_eq!(kamailio.counter("accepted"), AWAY as u64);
+    if P::WAITS {
+        assert_ne!(kamailio.connector()["state"], "connected");
+    }
     peer.gate().open();
     peer.joined(&kamailio);
     if P::WAITS {

@@ -3,7 +3,6 @@
 mod bad_argument;
 mod bad_setting;
 mod consume;
-mod engine;
 mod functions;
 mod kemi;
 mod lifecycle;
@@ -12,7 +11,6 @@ mod operations;
 mod outage;
 mod peer;
 mod report;
-mod stuck;
 
 use crate::kamailio::Config;
 use crate::port;

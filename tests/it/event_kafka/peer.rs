@@ -51,12 +51,13 @@ impl peer::Peer for Peer {
     }
 
     fn config(&self) -> Config {
-        at(&self.server, &self.topic)
+        at(&self.server, &self.topic).routes("route[REPORT] { return; }")
     }
 
-    /// With a key, so that what one process publishes lies in one partition, in order.
+    /// With a key, so that what one process publishes lies in one partition, in order; and with a
+    /// delivery report, which must not be in the way of anything.
     fn publish(&self, text: &str) -> String {
-        format!(r#"kafka_publish("k1", "{text}", "$pp")"#)
+        format!(r#"kafka_publish("k1", "{text}", "$pp", "REPORT")"#)
     }
 
     fn joined(&mut self, kamailio: &Kamailio) {

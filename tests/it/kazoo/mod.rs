@@ -20,7 +20,6 @@ mod params;
 mod peer;
 mod presence;
 mod query;
-mod stuck;
 mod subscribe;
 mod tls;
 
