@@ -1,7 +1,7 @@
 //! The configuration of a kamailio under test.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -35,6 +35,10 @@ pub(crate) struct Config {
     script: bool,
     /// Further arguments of the command line.
     pub(crate) args: Vec<String>,
+    /// Where the log goes, if not into the folder.
+    pub(crate) log: Option<PathBuf>,
+    /// How many descriptors each process may have.
+    pub(crate) descriptors: Option<u64>,
 }
 
 impl Config {
@@ -60,6 +64,8 @@ impl Config {
             routes,
             script: false,
             args,
+            log: None,
+            descriptors: None,
         }
     }
 
@@ -141,6 +147,18 @@ impl Config {
     /// Room for large payloads: megabytes of private memory per process.
     pub(crate) fn private_memory(mut self, megabytes: u32) -> Self {
         self.args[3] = megabytes.to_string();
+        self
+    }
+
+    /// The log goes there, and cannot be read by the test.
+    pub(crate) fn log_to(mut self, file: &Path) -> Self {
+        self.log = Some(file.into());
+        self
+    }
+
+    /// Each process may have so many descriptors.
+    pub(crate) fn descriptors(mut self, limit: u64) -> Self {
+        self.descriptors = Some(limit);
         self
     }
 

@@ -64,8 +64,8 @@ impl Gate {
         self.tasks.lock().unwrap().spawn(accept);
     }
 
-    /// Lets connections through, until one of them has passed so many bytes towards the server:
-    /// then all end.
+    /// Lets connections through, until one of them has passed so many bytes in one direction: then
+    /// all end.
     pub(crate) fn open_for(&self, bytes: u64) {
         self.cut.store(false, Ordering::Release);
         let listener = runtime()
@@ -110,10 +110,10 @@ impl Gate {
 async fn pass_until(mut near: TcpStream, upstream: u16, bytes: u64) {
     let mut far = TcpStream::connect(("127.0.0.1", upstream)).await.unwrap();
     let (near_read, mut near_write) = near.split();
-    let (mut far_read, mut far_write) = far.split();
-    let mut first = near_read.take(bytes);
+    let (far_read, mut far_write) = far.split();
+    let (mut there, mut back) = (near_read.take(bytes), far_read.take(bytes));
     tokio::select! {
-        _ = copy(&mut first, &mut far_write) => {}
-        _ = copy(&mut far_read, &mut near_write) => {}
+        _ = copy(&mut there, &mut far_write) => {}
+        _ = copy(&mut back, &mut near_write) => {}
     }
 }

@@ -2,11 +2,12 @@
 
 use std::process::ExitStatus;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use crate::config::{Config, WORKERS};
-use crate::process::Server;
+use crate::process::{self, Server};
 use crate::rpc::Rpc;
 use crate::sip::Sip;
 use crate::{port, require, wait};
@@ -22,8 +23,19 @@ impl Config {
         }
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
-        let program = require::program("kamailio").unwrap();
-        let server = Server::spawn("kamailio", &program, &args, folder);
+        let mut program = require::program("kamailio").unwrap();
+        if let Some(limit) = self.descriptors {
+            let kamailio = program.display().to_string();
+            args.splice(0..0, [format!("--nofile={limit}"), kamailio]);
+            program = require::program("prlimit").unwrap();
+        }
+        let server = match &self.log {
+            Some(file) => {
+                let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+                Server::spawn_into(file, "kamailio", &program, &args, folder)
+            }
+            None => Server::spawn("kamailio", &program, &args, folder),
+        };
         let rpc = Rpc::new(folder, &folder.join("rpc"));
         Kamailio {
             module: self.module,
@@ -151,6 +163,15 @@ impl Kamailio {
         u32::try_from(pid).ok().filter(|pid| *pid != 0)
     }
 
+    /// Kills the engine, and waits until another one runs.
+    pub(crate) fn kill_engine(&self) {
+        let engine = self.engine().expect("the engine runs");
+        process::send(engine, Signal::KILL);
+        wait::until("another engine runs", || {
+            self.engine().is_some_and(|pid| pid != engine)
+        });
+    }
+
     /// One statistic of the module under test.
     pub(crate) fn counter(&self, name: &str) -> u64 {
         let module = self.module;
@@ -190,11 +211,14 @@ impl Kamailio {
         let status = self.server.stop();
         assert!(status.success(), "kamailio ended with {status}");
         let left = self.server.family().members();
-        let lines: Vec<_> = left
-            .iter()
-            .map(|pid| crate::process::command_line(*pid))
-            .collect();
+        let lines: Vec<_> = left.iter().map(|pid| process::command_line(*pid)).collect();
         assert!(left.is_empty(), "processes left: {left:?} {lines:?}");
+        self.left_no_shared_memory(&family);
+        self.log()
+    }
+
+    /// Requires that no shared memory is left that one of these processes made.
+    pub(crate) fn left_no_shared_memory(&self, family: &[u32]) {
         let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
         let made_by = |line: &str| line.split_whitespace().nth(4)?.parse::<u32>().ok();
         let segments: Vec<_> = segments
@@ -202,6 +226,5 @@ impl Kamailio {
             .filter(|line| made_by(line).is_some_and(|pid| family.contains(&pid)))
             .collect();
         assert!(segments.is_empty(), "shared memory left: {segments:?}");
-        self.log()
     }
 }

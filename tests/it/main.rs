@@ -29,6 +29,7 @@
 
 mod certificates;
 mod config;
+mod conformance;
 mod evapi;
 mod event_kafka;
 mod events;

@@ -39,6 +39,19 @@ impl Server {
             .append(true)
             .open(&log)
             .unwrap();
+        Self::spawn_into(out, name, program, args, folder)
+    }
+
+    /// Starts `program` with both outputs in a file: its log is empty, if that is not
+    /// `<folder>/<name>.log`.
+    pub(crate) fn spawn_into(
+        out: fs::File,
+        name: &'static str,
+        program: &Path,
+        args: &[String],
+        folder: &Path,
+    ) -> Self {
+        let log = folder.join(format!("{name}.log"));
         let family = Family::new(name, folder);
         // With setpriv, a test process that is killed takes its servers along.
         let mut command = match require::program("setpriv") {

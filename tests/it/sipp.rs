@@ -59,9 +59,26 @@ impl Sipp {
     }
 }
 
-/// Asks OPTIONS again and again, 200 a second, until `stop` says so: each must be answered.
-pub(crate) fn options_until(port: u16, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        Sipp::start("options.xml", port, 200, 100).succeed();
+/// Asks OPTIONS again and again, 200 a second, while `work` goes on: each must be answered.
+pub(crate) fn options_during(port: u16, work: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                Sipp::start("options.xml", port, 200, 100).succeed();
+            }
+        });
+        // Also where the work fails, or the scope would never end.
+        let _done = Finally(&done);
+        work();
+    });
+}
+
+/// Sets a flag when it goes out of scope.
+struct Finally<'a>(&'a AtomicBool);
+
+impl Drop for Finally<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

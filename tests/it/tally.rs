@@ -13,6 +13,9 @@ struct Writer {
     seen: Vec<bool>,
     duplicates: usize,
     out_of_order: usize,
+    /// The highest number so far.
+    highest: usize,
+    backwards: usize,
 }
 
 /// What arrived, of messages with the payload `<writer>:<number>`, and after a blank anything.
@@ -58,6 +61,8 @@ impl Tally {
         } else {
             writer.out_of_order += usize::from(number != writer.next);
             writer.next += 1;
+            writer.backwards += usize::from(number < writer.highest);
+            writer.highest = writer.highest.max(number);
         }
     }
 
@@ -88,6 +93,16 @@ impl Tally {
             .unwrap()
             .values()
             .map(|writer| writer.out_of_order)
+            .sum()
+    }
+
+    /// How many messages arrived after a later one, repetitions aside. Some may be missing.
+    pub(crate) fn backwards(&self) -> usize {
+        self.0
+            .lock()
+            .unwrap()
+            .values()
+            .map(|writer| writer.backwards)
             .sum()
     }
 

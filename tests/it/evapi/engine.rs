@@ -6,18 +6,8 @@ use rustix::process::Signal;
 use super::client::Client;
 use super::listener::{clients, on, wait_counted};
 use super::suspend::{ASK, answer, asking, question};
-use crate::kamailio::Kamailio;
 use crate::require::needs;
 use crate::{port, process, turn, wait};
-
-/// Kills the engine, and waits until another one runs.
-fn kill_engine(kamailio: &Kamailio) {
-    let engine = kamailio.engine().expect("the engine runs");
-    process::send(engine, Signal::KILL);
-    wait::until("another engine runs", || {
-        kamailio.engine().is_some_and(|pid| pid != engine)
-    });
-}
 
 #[test]
 fn each_lost_client_has_one_closed_and_may_come_back() {
@@ -38,7 +28,7 @@ fn each_lost_client_has_one_closed_and_may_come_back() {
             .map(|_| Client::connect(&kamailio, port))
             .collect();
         assert_eq!(kamailio.counted("new"), round * COUNT + (round - 1));
-        kill_engine(&kamailio);
+        kamailio.kill_engine();
         for client in &mut all {
             client.until_cut();
         }
@@ -90,7 +80,7 @@ fn an_async_call_without_an_engine_is_answered() {
     let (key, _) = question(&mut client);
     client.send(format!("{key}:yes"));
     assert_eq!(answer(&sip, number), (200, "yes".into()));
-    kill_engine(&kamailio);
+    kamailio.kill_engine();
     // By the script, which was told false, or by tm's timer: never not at all.
     let number = sip.send("MESSAGE", "meanwhile", b"");
     assert!([503, 408].contains(&answer(&sip, number).0));

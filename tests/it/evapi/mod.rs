@@ -14,6 +14,7 @@ mod login;
 mod manual;
 mod operations;
 mod params;
+mod peer;
 mod resume;
 mod routing;
 mod slot;
@@ -21,3 +22,5 @@ mod slow;
 mod suspend;
 mod transaction;
 mod workers;
+
+crate::conformance::conformance!(crate::evapi::peer::Peer);

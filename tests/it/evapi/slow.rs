@@ -1,8 +1,6 @@
 //! A client that does not read: it costs SIP nothing, others no frame, and nobody's stream is
 //! corrupted.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::client::Client;
 use super::listener::{counter, on, wait_counted, wait_counter};
 use crate::kamailio::{Config, Kamailio};
@@ -60,11 +58,9 @@ fn a_client_that_never_reads_is_closed_and_costs_nobody_a_frame() {
     let kamailio = relaying(on(port), 1000).start();
     let mut healthy = Client::connect(&kamailio, port);
     let mut stuck = Client::connect(&kamailio, port);
-    let (stuck_port, done) = (stuck.local_port(), AtomicBool::new(false));
+    let stuck_port = stuck.local_port();
     let (mut last, body) = (0, [b'x'; 1024]);
-    std::thread::scope(|scope| {
-        scope.spawn(|| sipp::options_until(kamailio.port(), &done));
-        let _done = Finally(&done);
+    sipp::options_during(kamailio.port(), || {
         for _ in 0..100 {
             round(&kamailio, &mut healthy, 1000, &body, &mut last);
         }
@@ -184,13 +180,4 @@ fn async_answers_go_on_beside_a_client_that_never_reads() {
     }
     drop(stuck);
     kamailio.stop();
-}
-
-/// Sets a flag when it goes out of scope.
-struct Finally<'a>(&'a AtomicBool);
-
-impl Drop for Finally<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -25,19 +25,3 @@ fn what_cannot_be_published_is_refused_and_counted() {
     assert_eq!(kamailio.counter("accepted"), 0);
     kamailio.stop();
 }
-
-#[test]
-fn an_oversized_message_is_refused() {
-    needs!("kamailio", "event_kafka");
-    let _turn = turn::light();
-    let kamailio = super::away("g.linger.ms=1")
-        .number("message_size_max", 4096)
-        .number("drain_timeout_ms", 100)
-        .request(r#"kafka_publish("k1", $rb); $var(answer) = "rc=" + $rc;"#)
-        .start();
-    let mut sip = kamailio.sip();
-    assert_eq!(sip.message("x", &[b'x'; 4097]), "rc=-1");
-    assert_eq!(sip.message("x", &[b'x'; 4096]), "rc=1");
-    assert_eq!(kamailio.counter("refused_oversized"), 1);
-    kamailio.stop();
-}

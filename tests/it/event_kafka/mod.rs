@@ -3,19 +3,20 @@
 mod bad_argument;
 mod bad_setting;
 mod consume;
-mod engine;
 mod functions;
 mod kemi;
 mod lifecycle;
 mod manual;
 mod operations;
 mod outage;
+mod peer;
 mod report;
-mod stuck;
 
 use crate::kamailio::Config;
 use crate::port;
 use crate::server::kafka::Kafka;
+
+crate::conformance::conformance!(crate::event_kafka::peer::Peer);
 
 /// With one broker ID, `k1`, for that topic.
 pub(crate) fn at(kafka: &Kafka, topic: &str) -> Config {

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use super::broker::{at, counter, start, wait_counted, wait_counter};
 use super::bus::Bus;
-use crate::kamailio::{Config, Kamailio};
+use crate::kamailio::Config;
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
 use crate::{process, turn, wait};
@@ -107,14 +107,6 @@ fn without_waiting_all_is_acknowledged_at_once() {
     kamailio.stop();
 }
 
-fn kill_engine(kamailio: &Kamailio) {
-    let engine = kamailio.engine().expect("the engine runs");
-    process::send(engine, Signal::KILL);
-    wait::until("another engine runs", || {
-        kamailio.engine().is_some_and(|pid| pid != engine)
-    });
-}
-
 #[test]
 fn an_engine_that_dies_leaves_nothing_unhandled() {
     needs!("kamailio", "kazoo", "rabbitmq");
@@ -126,7 +118,7 @@ fn an_engine_that_dies_leaves_nothing_unhandled() {
         .number("prefetch", 5);
     let kamailio = start(consuming(config, "ack.engine", WAIT));
     wait_counted(&kamailio, "begun", 2);
-    kill_engine(&kamailio);
+    kamailio.kill_engine();
     kamailio.set("awake", 1);
     wait::until("all are acknowledged", || {
         bus.waiting("ack.engine").is_some_and(|all| all.0 == 0) && kamailio.counted("handled") >= 50

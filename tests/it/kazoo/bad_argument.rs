@@ -130,23 +130,6 @@ fn a_target_that_names_no_server_is_refused() {
 }
 
 #[test]
-fn a_message_that_is_too_large_is_refused_and_the_next_is_not() {
-    needs!("kamailio", "kazoo", "rabbitmq");
-    let _turn = turn::light();
-    let seen = Bus::to(Rabbit::shared().port()).listen("b.sized", "topic", "#");
-    let config = shared().number("message_size_max", 4096);
-    let kamailio = start(config.request(
-        r#"kazoo_publish("b.sized", "key", "{\"a\":\"$rb\"}"); $var(answer) = "rc=" + $rc;"#,
-    ));
-    let mut sip = kamailio.sip();
-    assert_eq!(sip.message("x", &[b'x'; 4097]), "rc=-1");
-    assert_eq!(sip.message("x", &[b'x'; 1024]), "rc=1");
-    assert_eq!(seen.only().json()["a"].as_str().unwrap().len(), 1024);
-    assert_eq!(counter(&kamailio, "refused_oversized"), 1);
-    kamailio.stop();
-}
-
-#[test]
 fn a_result_that_cannot_be_written_is_an_error_at_start() {
     needs!("kamailio", "kazoo");
     let _turn = turn::light();

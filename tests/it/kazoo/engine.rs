@@ -1,93 +1,14 @@
-//! The engine killed: publishes are not lost, and every query ends.
-
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+//! The engine killed: every query ends, and events come again.
 
 use rustix::process::Signal;
 
 use super::async_query::{no_transaction_is_left, suspending};
-use super::broker::{connected, counter, shared, start};
+use super::broker::{connected, shared, start};
 use super::bus::{Bus, service};
-use crate::kamailio::{Kamailio, WORKERS};
+use crate::kamailio::WORKERS;
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
-use crate::tally::Tally;
-use crate::{process, sipp, turn, wait};
-
-/// Sets a flag when it goes out of scope.
-struct Finally<'a>(&'a AtomicBool);
-
-impl Drop for Finally<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Kills the engine, and waits until another one runs.
-fn kill_engine(kamailio: &Kamailio) {
-    let engine = kamailio.engine().expect("the engine runs");
-    process::send(engine, Signal::KILL);
-    wait::until("another engine runs", || {
-        kamailio.engine().is_some_and(|pid| pid != engine)
-    });
-}
-
-#[test]
-fn nothing_is_lost_when_the_engine_is_killed() {
-    needs!("kamailio", "kazoo", "rabbitmq", "sipp");
-    let _turn = turn::alone();
-    const EACH: usize = 50_000;
-    let bus = Bus::to(Rabbit::shared().port());
-    bus.exchange("eng.seq", "topic");
-    bus.queue("eng.seq.q");
-    bus.bind("eng.seq.q", "eng.seq", "#");
-    let tally = Tally::default();
-    let count = tally.clone();
-    let _channel = bus.each("eng.seq.q", move |message| {
-        count.add(message.json()["N"].as_str().unwrap().as_bytes());
-    });
-    // A refused one is tried again, so that each writer's numbers have no gap of their own.
-    let kamailio = start(shared().request(
-        r#"$var(n) = 0;
-           while ($var(n) < 50000) {
-               if (kazoo_publish("eng.seq", "k", "{'N':'$pp:$var(n)'}")) { $var(n) = $var(n) + 1; }
-               else { usleep("1000"); }
-           }
-           $var(answer) = "done";"#,
-    ));
-    let mut sip = kamailio.sip();
-    // Two of the workers publish; the others have SIP to answer.
-    for _ in 0..2 {
-        sip.send("MESSAGE", "x", b"");
-    }
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| sipp::options_until(kamailio.port(), &done));
-        // Also where a wait below fails, or the scope would never end.
-        let _done = Finally(&done);
-        for round in 1..=3 {
-            wait::until("a part is confirmed", || tally.unique() >= round * EACH / 4);
-            kill_engine(&kamailio);
-        }
-        let mut ended = 0;
-        wait::until("both loops ended", || {
-            let answer = sip.receive(Duration::from_millis(5));
-            ended += usize::from(answer.is_some_and(|answer| answer.2 == "done"));
-            ended == 2
-        });
-    });
-    wait::until("all arrived", || tally.unique() == 2 * EACH);
-    assert_eq!(tally.writers(), 2);
-    eprintln!(
-        "three engine kills: {} of {} arrived twice",
-        tally.duplicates(),
-        2 * EACH
-    );
-    assert_eq!(tally.out_of_order(), 0);
-    assert_eq!(kamailio.rpc("sipbus.status", &[])["engine"]["restarts"], 3);
-    assert_eq!(counter(&kamailio, "accepted"), 2 * EACH as u64);
-    kamailio.stop();
-}
+use crate::{process, turn, wait};
 
 #[test]
 fn queries_that_wait_end_at_their_deadline() {
@@ -128,7 +49,7 @@ fn queries_go_on_with_the_next_engine() {
     for round in 0..4 {
         let user = format!("u{round}");
         assert_eq!(sip.message(&user, b""), user);
-        kill_engine(&kamailio);
+        kamailio.kill_engine();
         connected(&kamailio);
     }
     kamailio.stop();
@@ -182,7 +103,7 @@ fn a_killed_engine_comes_back_also_for_consumers() {
     for round in 1..=3 {
         bus.publish("eng.in", &format!("k{round}"), "{}");
         assert_eq!(seen.wait_for(round)[round - 1].key, format!("k{round}"));
-        kill_engine(&kamailio);
+        kamailio.kill_engine();
         connected(&kamailio);
     }
     bus.publish("eng.in", "after", "{}");

@@ -18,8 +18,10 @@ mod manual;
 mod operations;
 mod outage;
 mod params;
+mod peer;
 mod presence;
 mod query;
-mod stuck;
 mod subscribe;
 mod tls;
+
+crate::conformance::conformance!(crate::kazoo::peer::Peer);

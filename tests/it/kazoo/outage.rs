@@ -1,14 +1,11 @@
-//! The server away, restarted, blocked or in disagreement: what was accepted arrives.
+//! The server restarted, blocked or in disagreement: what was accepted arrives, and events come again.
 
 use super::broker::{
-    at, connected, connector, counter, shared, start, subscriptions, wait_counted, wait_counter,
+    at, connected, counter, shared, start, subscriptions, wait_counted, wait_counter,
 };
 use super::bus::{Bus, Consumer, Message};
-use crate::gate::Gate;
-use crate::kamailio::Kamailio;
 use crate::require::needs;
-use crate::server::rabbitmq::{self, Rabbit};
-use crate::sipp::Sipp;
+use crate::server::rabbitmq::Rabbit;
 use crate::tally::Tally;
 use crate::{turn, wait};
 
@@ -32,151 +29,6 @@ fn numbered(exchange: &str) -> String {
                $var(n) = $var(n) + 1; $var(answer) = "rc=1";
            }}"#
     )
-}
-
-#[test]
-fn accepted_while_the_server_is_down_arrives_later() {
-    needs!("kamailio", "kazoo", "rabbitmq");
-    let _turn = turn::light();
-    let rabbit = Rabbit::shared();
-    let gate = Gate::before(rabbit.port());
-    let bus = Bus::to(rabbit.port());
-    bus.exchange("out.down", "topic");
-    bus.queue("out.down.q");
-    bus.bind("out.down.q", "out.down", "#");
-    let (tally, _channel) = counting(&bus, "out.down.q");
-    let kamailio = at(&rabbitmq::url(gate.port()))
-        .request(&numbered("out.down"))
-        .start();
-    let mut sip = kamailio.sip();
-    for _ in 0..200 {
-        assert_eq!(sip.message("x", b""), "rc=1");
-    }
-    assert_ne!(connector(&kamailio)["state"], "connected");
-    assert_eq!(
-        (
-            counter(&kamailio, "accepted"),
-            counter(&kamailio, "confirmed")
-        ),
-        (200, 0)
-    );
-    gate.open();
-    wait::until("all arrived", || tally.unique() == 200);
-    wait_counter(&kamailio, "confirmed", 200);
-    assert_eq!((tally.duplicates(), tally.out_of_order()), (0, 0));
-    kamailio.stop();
-}
-
-/// Publishes what `message.xml` sends; where a publish is refused, sipp's call fails.
-fn paced(url: &str, exchange: &str) -> Kamailio {
-    start(
-        at(url)
-            .before("loadmodule \"textops.so\"")
-            .request(&format!(
-                r#"if (!kazoo_publish("{exchange}", "k", "{{'N':'sipp:$hdr(X-Number)'}}")) {{
-               sl_send_reply("503", "Refused"); exit;
-           }}"#
-            )),
-    )
-}
-
-#[test]
-fn nothing_is_lost_over_broken_connections() {
-    needs!("kamailio", "kazoo", "rabbitmq", "sipp");
-    let _turn = turn::alone();
-    let rabbit = Rabbit::shared();
-    let gate = Gate::before(rabbit.port());
-    gate.open();
-    let bus = Bus::to(rabbit.port());
-    bus.exchange("out.gate", "topic");
-    bus.queue("out.gate.q");
-    bus.bind("out.gate.q", "out.gate", "#");
-    let (tally, _channel) = counting(&bus, "out.gate.q");
-    let kamailio = paced(&rabbitmq::url(gate.port()), "out.gate");
-    let load = Sipp::start("message.xml", kamailio.port(), 1000, 6000);
-    for accepted in (1..=5).map(|round| round * 1000) {
-        wait_counter(&kamailio, "accepted", accepted);
-        gate.shut();
-        wait::until("the loss is told", || {
-            connector(&kamailio)["state"] != "connected"
-        });
-        gate.open();
-    }
-    load.succeed();
-    wait::until("all arrived", || tally.unique() == 6000);
-    wait_counter(&kamailio, "confirmed", counter(&kamailio, "accepted"));
-    eprintln!(
-        "five broken connections: {} of 6000 arrived twice",
-        tally.duplicates()
-    );
-    kamailio.stop();
-}
-
-#[test]
-fn nothing_is_lost_over_server_restarts() {
-    needs!("kamailio", "kazoo", "rabbitmq", "sipp");
-    let _turn = turn::alone();
-    let mut rabbit = Rabbit::start();
-    // A queue that has what it confirmed on disk.
-    Bus::to(rabbit.port()).keep("out.paced", "out.paced.q");
-    let kamailio = paced(&rabbit.url(), "out.paced");
-    let load = Sipp::start("message.xml", kamailio.port(), 1000, 6000);
-    for (round, accepted) in [1500, 3000, 4500].into_iter().enumerate() {
-        wait_counter(&kamailio, "accepted", accepted);
-        if round == 1 {
-            rabbit.stop();
-        } else {
-            rabbit.kill();
-        }
-        rabbit.start_again();
-    }
-    // Each answered, none refused: no worker was held up so long that sipp gave up.
-    load.succeed();
-    let accepted = counter(&kamailio, "accepted");
-    assert!(accepted >= 6000);
-    wait_counter(&kamailio, "confirmed", accepted);
-    let bus = Bus::to(rabbit.port());
-    let (tally, _channel) = counting(&bus, "out.paced.q");
-    wait::until("all arrived", || tally.unique() == 6000);
-    eprintln!(
-        "three server restarts: {} of 6000 arrived twice",
-        tally.duplicates()
-    );
-    kamailio.stop();
-}
-
-#[test]
-fn a_connection_that_ends_in_the_midst_of_a_frame_loses_nothing() {
-    needs!("kamailio", "kazoo", "rabbitmq");
-    let _turn = turn::light();
-    let rabbit = Rabbit::shared();
-    let gate = Gate::before(rabbit.port());
-    let bus = Bus::to(rabbit.port());
-    bus.exchange("out.mid", "topic");
-    bus.queue("out.mid.q");
-    bus.bind("out.mid.q", "out.mid", "#");
-    let (tally, _channel) = counting(&bus, "out.mid.q");
-    let kamailio = at(&rabbitmq::url(gate.port()))
-        .before("pv_buffer_size=65536")
-        .request(
-            r#"if (kazoo_publish("out.mid", "k", "{'N':'$pp:$var(n)','text':'$rb'}")) {
-                   $var(n) = $var(n) + 1; $var(answer) = "rc=1";
-               }"#,
-        )
-        .start();
-    let mut sip = kamailio.sip();
-    for _ in 0..20 {
-        assert_eq!(sip.message("x", &[b'x'; 30_000]), "rc=1");
-    }
-    // Each connection ends after so many bytes; the frames are of about 30,000.
-    for bytes in [50_000, 20_000, 123_456] {
-        gate.open_for(bytes);
-        wait::until("the gate has cut", || gate.has_cut());
-    }
-    gate.open();
-    wait::until("all arrived", || tally.unique() == 20);
-    wait_counter(&kamailio, "confirmed", 20);
-    kamailio.stop();
 }
 
 #[test]

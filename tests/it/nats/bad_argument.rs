@@ -102,31 +102,6 @@ fn a_bare_null_payload_is_the_empty_text_that_the_core_makes_of_it() {
 }
 
 #[test]
-fn an_oversized_payload_is_refused_and_the_next_is_not() {
-    needs!("kamailio", "nats");
-    let _turn = turn::light();
-    let nats = Nats::start();
-    let subscriber = Subscriber::new(&nats.url(), "sized");
-    let kamailio = Config::at(&nats.url())
-        .number("message_size_max", 4096)
-        .request(r#"nats_publish("sized", "$rb"); $var(answer) = "rc=" + $rc;"#)
-        .start()
-        .connected();
-    let mut sip = kamailio.sip();
-    assert_eq!(sip.message("x", &[b'x'; 4097]), "rc=-1");
-    assert_eq!(sip.message("x", &[b'x'; 4096]), "rc=1");
-    assert_eq!(subscriber.only().payload.len(), 4096);
-    assert_eq!(
-        (
-            kamailio.counter("refused"),
-            kamailio.counter("refused_oversized")
-        ),
-        (1, 1)
-    );
-    kamailio.stop();
-}
-
-#[test]
 fn what_only_the_server_finds_too_large_does_not_stop_the_rest() {
     needs!("kamailio", "nats");
     let _turn = turn::light();

@@ -12,9 +12,10 @@ mod lifecycle;
 mod lookup;
 mod manual;
 mod operations;
-mod outage;
 mod params;
 mod payload;
+mod peer;
 mod queue_group;
-mod stuck;
 mod tls;
+
+crate::conformance::conformance!(crate::nats::peer::Peer);
