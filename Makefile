@@ -1,7 +1,7 @@
 # make           builds libsipbus.so, sipbus-engine and the modules into target/modules/
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
-# make bench     measures, side by side with the distribution's modules
+# make bench     measures, side by side with the distribution's modules; the table and its picture go into benches/
 # make deb       a Debian package of the same, in target/deb/
 # make install   into PREFIX (/usr/local); DESTDIR is put in front of it
 #
@@ -104,7 +104,7 @@ test-integration: all deb
 	done
 
 bench: deps all
-	@exec benches/run
+	@exec benches/run --figures benches
 
 install:
 	@for file in $(products); do \
