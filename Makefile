@@ -1,6 +1,7 @@
 # make           builds libsipbus.so, sipbus-engine and the modules into target/modules/
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
+# make audit     has cargo-deny look at the dependencies
 # make bench     measures, side by side with the distribution's modules; the table and its picture go into benches/
 # make deb       a Debian package of the same, in target/deb/
 # make install   into PREFIX (/usr/local); DESTDIR is put in front of it
@@ -87,6 +88,11 @@ lint:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 	clang-format --dry-run -Werror $(c_files)
 
+# tests/dependencies.rs checks licences, sources and bans on every machine; this also asks the list of known faults.
+audit:
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check
+
 test-unit:
 	cargo test --locked --lib --bins $(unit_tests)
 	cargo test --locked --doc
@@ -128,5 +134,5 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench deb install uninstall clean \
+.PHONY: all need rust headers run deps test lint audit test-unit test-model test-integration bench deb install uninstall clean \
 	$(shims:%=shim-%)

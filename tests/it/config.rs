@@ -35,6 +35,8 @@ pub(crate) struct Config {
     script: bool,
     /// Further arguments of the command line.
     pub(crate) args: Vec<String>,
+    /// A program and its arguments that start Kamailio, if it is not started itself.
+    pub(crate) under: Vec<String>,
 }
 
 impl Config {
@@ -60,6 +62,7 @@ impl Config {
             routes,
             script: false,
             args,
+            under: Vec::new(),
         }
     }
 

@@ -22,7 +22,12 @@ impl Config {
         }
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
-        let program = require::program("kamailio").unwrap();
+        let mut program = require::program("kamailio").unwrap();
+        if let Some((starter, before)) = self.under.split_first() {
+            let own = program.display().to_string();
+            args.splice(0..0, before.iter().cloned().chain([own]));
+            program = starter.into();
+        }
         let server = Server::spawn("kamailio", &program, &args, folder);
         let rpc = Rpc::new(folder, &folder.join("rpc"));
         Kamailio {

@@ -41,6 +41,7 @@ mod manual;
 mod nats;
 mod package;
 mod port;
+mod privilege;
 mod process;
 mod require;
 mod rpc;
