@@ -34,7 +34,12 @@ fn cargo(arguments: &[&str]) -> String {
 /// All packages that a build for this system takes part of, tests and tools included.
 fn packages() -> Vec<Value> {
     let system = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let text = cargo(&["metadata", "--format-version=1", "--filter-platform", &system]);
+    let text = cargo(&[
+        "metadata",
+        "--format-version=1",
+        "--filter-platform",
+        &system,
+    ]);
     let all: Value = serde_json::from_str(&text).unwrap();
     all["packages"].as_array().unwrap().clone()
 }
@@ -75,7 +80,10 @@ fn licences_are_those_that_go_with_ours() {
     for package in packages() {
         let licence = package["license"].as_str().unwrap_or("none");
         let name = &package["name"];
-        assert!(permits(licence, &allowed), "{name} has the licence {licence}");
+        assert!(
+            permits(licence, &allowed),
+            "{name} has the licence {licence}"
+        );
     }
 }
 
@@ -91,7 +99,12 @@ fn expressions_of_licences_are_read_as_spdx_has_them() {
     ] {
         assert!(permits(good, &allowed), "{good}");
     }
-    for bad in ["none", "Apache-2.0", "Apache-2.0 AND ISC", "(Apache-2.0 OR BSL-1.0) AND MIT"] {
+    for bad in [
+        "none",
+        "Apache-2.0",
+        "Apache-2.0 AND ISC",
+        "(Apache-2.0 OR BSL-1.0) AND MIT",
+    ] {
         assert!(!permits(bad, &allowed), "{bad}");
     }
 }
@@ -103,15 +116,28 @@ fn crates_come_from_the_registry_and_none_is_banned() {
         let name = package["name"].as_str().unwrap();
         let source = package["source"].as_str();
         let registry = "registry+https://github.com/rust-lang/crates.io-index";
-        assert!(source.is_none_or(|source| source == registry), "{name}: {source:?}");
-        assert!(source.is_some() || name == "sipbus", "{name} lies in some folder");
+        assert!(
+            source.is_none_or(|source| source == registry),
+            "{name}: {source:?}"
+        );
+        assert!(
+            source.is_some() || name == "sipbus",
+            "{name} lies in some folder"
+        );
         assert!(!banned.iter().any(|each| each == name), "{name} is banned");
     }
 }
 
 #[test]
 fn no_crate_is_linked_in_two_versions() {
-    let twice = cargo(&["tree", "--duplicates", "--edges", "normal,no-proc-macro", "--depth", "0"]);
+    let twice = cargo(&[
+        "tree",
+        "--duplicates",
+        "--edges",
+        "normal,no-proc-macro",
+        "--depth",
+        "0",
+    ]);
     assert_eq!(twice.trim().replace("nothing to print", ""), "");
 }
 
@@ -131,18 +157,30 @@ fn each_dependency_has_its_reason_in_the_table() {
         .flat_map(named)
         .collect();
     used.sort();
-    let own = packages().into_iter().find(|package| package["name"] == "sipbus").unwrap();
+    let own = packages()
+        .into_iter()
+        .find(|package| package["name"] == "sipbus")
+        .unwrap();
     let of_kind = |kind: Value| -> Vec<String> {
         let all = own["dependencies"].as_array().unwrap().iter();
         let names = all.filter(|each| each["kind"] == kind && each["name"] != "loom");
-        let mut names: Vec<_> = names.map(|each| each["name"].as_str().unwrap().to_owned()).collect();
+        let mut names: Vec<_> = names
+            .map(|each| each["name"].as_str().unwrap().to_owned())
+            .collect();
         names.sort();
         names
     };
-    assert_eq!(used, of_kind(Value::Null), "the table of ARCHITECTURE.md, and Cargo.toml");
+    assert_eq!(
+        used,
+        of_kind(Value::Null),
+        "the table of ARCHITECTURE.md, and Cargo.toml"
+    );
     let tests = named(tests);
     for name in of_kind("dev".into()) {
         let known = tests.contains(&name) || used.contains(&name);
-        assert!(known, "ARCHITECTURE.md does not say what the tests need {name} for");
+        assert!(
+            known,
+            "ARCHITECTURE.md does not say what the tests need {name} for"
+        );
     }
 }

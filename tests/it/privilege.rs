@@ -1,5 +1,6 @@
 //! Least privilege: what the engine may touch, who may look into its memory, and as whom all of it runs.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -126,9 +127,33 @@ fn the_engine_keeps_no_descriptor_that_it_does_not_need() {
     let _client = Client::connect(&kamailio, stand.port);
     let engine = kamailio.engine().unwrap();
     let open = links(engine);
-    let of = |what: &str| open.iter().filter(|(_, link)| link.starts_with(what)).count();
-    eprintln!("{open:#?}");
-    assert_eq!(of("/dev/null"), 2, "{open:?}");
+    let of = |what: &str| {
+        let links = open.iter().map(|(_, link)| link);
+        links
+            .filter(|link| link.starts_with(what))
+            .collect::<BTreeSet<_>>()
+    };
+    // Two ends of its own signals, the supervisor's two, the connection, the listener, the client.
+    assert_eq!(of("socket:").len(), 7, "{open:#?}");
+    // The settings were read and closed.
+    assert_eq!(of("/memfd:").len(), 1, "{open:#?}");
+    let known = |link: &str| {
+        let own = [
+            "socket:",
+            "anon_inode:[event",
+            "/memfd:sipbus ",
+            "/dev/null",
+        ];
+        own.iter().any(|kind| link.starts_with(kind)) || link.ends_with("/kamailio.log")
+    };
+    for (path, link) in &open {
+        assert!(known(link), "{} is {link}", path.display());
+    }
+    // A doorbell's own and a copy for each module, and what wakes three runtimes.
+    let bells = open
+        .iter()
+        .filter(|(_, link)| link == "anon_inode:[eventfd]");
+    assert!(bells.count() <= 2 * 2 + 3, "{open:#?}");
     kamailio.stop();
 }
 
@@ -150,20 +175,34 @@ fn the_region_and_the_settings_are_readable_by_nobody_else() {
                 _ => continue,
             };
             seen += 1;
-            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, wanted, "{link}");
+            assert_eq!(
+                fs::metadata(&path).unwrap().mode() & 0o777,
+                wanted,
+                "{link}"
+            );
             assert!(!as_nobody("cat", &path), "{link} can be read");
         }
         let maps = format!("/proc/{pid}/mem");
         assert!(!as_nobody("cat", Path::new(&maps)), "{maps} can be read");
     }
-    assert!(seen >= 3, "the engine's, and two of the supervisor's: {seen}");
+    assert!(
+        seen >= 3,
+        "the engine's, and two of the supervisor's: {seen}"
+    );
     kamailio.stop();
 }
 
 /// Whether `nobody` can do that.
 fn as_nobody(program: &str, path: &Path) -> bool {
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]);
+    command.args([
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        "--",
+    ]);
     let done = command.arg(program).arg(path).output().unwrap();
     done.status.success()
 }
@@ -198,10 +237,13 @@ fn started_as_root_it_gives_its_privileges_up_when_its_sockets_are_open() {
     if !may_change_user() {
         return;
     }
-    let privileged = (600..1024).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let privileged =
+        (600..1024).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
     let stand = Stand::new(privileged.unwrap());
     let mut config = stand.config();
-    config.args.extend(["-u", "nobody", "-g", "nogroup"].map(String::from));
+    config
+        .args
+        .extend(["-u", "nobody", "-g", "nogroup"].map(String::from));
     stand.serves(config.start());
 }
 
