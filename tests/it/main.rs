@@ -46,6 +46,7 @@ mod process;
 mod require;
 mod rpc;
 mod server;
+mod service;
 mod sip;
 mod sipp;
 mod subscriber;
