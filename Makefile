@@ -1,7 +1,8 @@
 # make           builds libsipbus.so, sipbus-engine and the modules into target/modules/
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
-# make bench     measures, side by side with the distribution's modules
+# make audit     has cargo-deny look at the dependencies
+# make bench     measures, side by side with the distribution's modules; the table and its picture go into benches/
 # make soak      all modules under mixed load for MINUTES (30), their servers restarted meanwhile: what grew, what was lost
 # make deb       a Debian package of the same, in target/deb/
 # make install   into PREFIX (/usr/local); DESTDIR is put in front of it
@@ -89,6 +90,11 @@ lint:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 	clang-format --dry-run -Werror $(c_files)
 
+# tests/dependencies.rs checks licences, sources and bans on every machine; this also asks the list of known faults.
+audit:
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check
+
 test-unit:
 	cargo test --locked --lib --bins $(unit_tests)
 	cargo test --locked --doc
@@ -106,7 +112,7 @@ test-integration: all deb
 	done
 
 bench: deps all
-	@exec benches/run
+	@exec benches/run --figures benches
 
 soak: deps all
 	@exec benches/soak/run $(MINUTES)
@@ -133,5 +139,5 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench soak deb install uninstall clean \
+.PHONY: all need rust headers run deps test lint audit test-unit test-model test-integration bench soak deb install uninstall clean \
 	$(shims:%=shim-%)

@@ -5,7 +5,7 @@
 //! module may still learn what it needs.
 #![forbid(unsafe_code)]
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, Mode, SealFlags};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,6 +30,7 @@ impl Document {
     pub fn store(&self) -> io::Result<OwnedFd> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let mut file = File::from(rustix::fs::memfd_create("sipbus-settings", flags)?);
+        rustix::fs::fchmod(&file, Mode::RUSR)?;
         file.write_all(&serde_json::to_vec(self)?)?;
         rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SEAL)?;
         Ok(file.into())

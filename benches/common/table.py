@@ -1,37 +1,41 @@
-"""Two modules side by side, as Markdown."""
+"""The figures of one module, as rows: the original's, ours, and those of a bare client."""
 
 from statistics import median
 
+from common.harness import ORIGINAL, OURS
 
-def number(value):
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if value >= 1_000:
-        return f"{value:,.0f}"
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}"
+STUCK = "stuck"
+
+
+def middle(values):
+    """The median, or the word for a module that has no values because it got stuck."""
+    return median(values) if values else STUCK
+
+
+def ratio(better, theirs, ours):
+    """How many times better ours is, so above 1 is better; nothing where one of them is no number."""
+    numbers = all(isinstance(value, (int, float)) and value > 0 for value in (theirs, ours))
+    if not numbers or not better:
+        return None
+    return theirs / ours if better == "less" else ours / theirs
 
 
 class Table:
-    """`better` is "less" or "more"; the ratio tells how many times better ours is, so above 1 is better."""
+    """`better` is "less" or "more". A cell is a number, a text, or None where there is nothing to say."""
 
-    def __init__(self, original, ours):
-        self.names = (original, ours)
-        self.lines = [
-            f"| what | unit | {original} | {ours} | times better | wanted |",
-            "|---|---|--:|--:|--:|--:|",
-        ]
+    def __init__(self):
+        self.rows = []
 
-    def add(self, what, unit, better, measured, wanted=None):
-        """`measured`: name to one value per round, of which the median counts."""
-        theirs, ours = (median(measured[name]) for name in self.names)
-        ratio = theirs / ours if better == "less" and ours else ours / theirs if better == "more" and theirs else None
-        self.row(what, unit, theirs, ours, ratio and f"{ratio:.2f}", wanted and f">= {wanted:.3g}")
+    def add(self, what, unit, better, measured, wanted=None, words=None, bare=None):
+        """`measured`: module to one value per round, of which the median counts; `bare` the same of a bare client.
+        What is wanted is a ratio, or said in words."""
+        theirs = middle(measured[ORIGINAL]) if ORIGINAL in measured else None
+        words = words or (wanted and f">= {wanted:.3g}")
+        self.row(what, unit, theirs, middle(measured[OURS]), better, words, bare and median(bare))
 
-    def row(self, what, unit, theirs, ours, ratio=None, wanted=None):
-        cells = (what, unit, number(theirs), number(ours), ratio or "", wanted or "")
-        self.lines.append("| " + " | ".join(cells) + " |")
-
-    def __str__(self):
-        return "\n".join(self.lines)
+    def row(self, what, unit, original, ours, better=None, wanted=None, bare=None):
+        against = bare if original is None else original
+        self.rows.append({
+            "what": what, "unit": unit, "original": original, "ours": ours, "bare": bare,
+            "better": better, "ratio": ratio(better, against, ours), "wanted": wanted or None,
+        })  # fmt: skip

@@ -25,7 +25,6 @@ class Stand:
     def __init__(self, module, route, workers=1):
         self.module = module
         self.defines = {f"ROUTE_{route}": "", "WORKERS": workers}
-        self.stuck = False
         self.clients = []
         self.kamailio = None
 
@@ -42,12 +41,12 @@ class Stand:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
         for client in self.clients:
             client.close()
         if self.kamailio:
             # One that is stuck does not end by itself.
-            self.kamailio.stop(2 if self.stuck else 20)
+            self.kamailio.stop(2 if kind is Failure else 20)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def listens(self):

@@ -4,9 +4,9 @@ the same settings on the same cluster. There is no original for Kamailio."""
 import time
 from statistics import median
 
-from common.harness import harness
+import common.bench
+from common.harness import OURS, harness
 from common.process import cpu_ns
-from common.table import Table
 from kafka.stand import Cluster, Stand
 
 SIZE = 256
@@ -15,19 +15,10 @@ FLAT_OUT = 1_000_000
 WORKERS = 4
 REPORTED = 200_000
 CONSUMED = 400_000
-BARE, OURS = NAMES = ("the library alone", "sipbus")
 
 
-class Bench:
-    def __init__(self, rounds, scale, say):
-        self.rounds = rounds
-        self.scale = scale
-        self.say = say
-        self.table = Table(*NAMES)
-        self.faults = []
-
-    def count(self, whole):
-        return max(WORKERS, round(whole * self.scale / WORKERS) * WORKERS)
+class Bench(common.bench.Bench):
+    name = "event_kafka"
 
     def repeat(self, part, once, partitions=16):
         """The figures of once(cluster), of every round, by name."""
@@ -35,8 +26,7 @@ class Bench:
         for turn in range(self.rounds):
             with Cluster(partitions) as cluster:
                 figures = once(cluster)
-            shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-            self.say(f"{part}, round {turn + 1}: {shown}")
+            self.tell(f"{part}, round {turn + 1}", figures)
             for name, value in figures.items():
                 found.setdefault(name, []).append(value)
         return found
@@ -72,17 +62,17 @@ class Bench:
     def publish(self):
         found = self.repeat("publish", lambda cluster: self.publish_once(cluster, "publish", FLAT_OUT))
         self.table.add("delivered, flat out from 4 workers", "messages/s", "more",
-                       {BARE: found["bare"], OURS: found["ours"]}, 0.8)
+                       {OURS: found["ours"]}, 0.8, bare=found["bare"])
         self.table.row("processor time a message", "us", None, median(found["cpu"]))
         self.table.row("calls refused", "", None, sum(found["refused"]))
 
     def report(self):
         found = self.repeat("report", lambda cluster: self.publish_once(cluster, "report", REPORTED))
         self.table.add("delivered and reported to a route, flat out", "messages/s", "more",
-                       {BARE: found["bare"], OURS: found["ours"]})
+                       {OURS: found["ours"]}, bare=found["bare"])
 
     def publish_once(self, cluster, route, whole):
-        count = self.count(whole)
+        count = self.count(whole, WORKERS)
         with Stand(cluster) as stand:
             sip, pids = stand.kamailio.sip, stand.kamailio.pids()
             for _ in range(WORKERS):
@@ -110,10 +100,10 @@ class Bench:
         for workers in (1, 4):
             found = self.repeat(f"consume, {workers}", lambda cluster, w=workers: self.consume_once(cluster, w), 64)
             self.table.add(f"consuming, {workers} event worker{'s' if workers > 1 else ''}", "events/s", "more",
-                           {BARE: found["bare"], OURS: found["ours"]})
+                           {OURS: found["ours"]}, bare=found["bare"])
 
     def consume_once(self, cluster, workers):
-        count = self.count(CONSUMED)
+        count = self.count(CONSUMED, WORKERS)
         harness("kafka-produce", cluster.brokers, "consumed", count, SIZE)
         bare, bare_took = harness("kafka-consume", cluster.brokers, "consumed", count)
         line = f"group=bench;topics=consumed;workers={workers};t.auto.offset.reset=earliest"

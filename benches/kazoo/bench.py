@@ -1,10 +1,12 @@
 """kazoo.so, side by side with the distribution's."""
 
+from functools import partial
 from statistics import median
 
-from common.harness import MODULES, OURS, harness
+import common.bench
+from common.harness import OURS, harness
 from common.process import Failure, cpu_ns
-from common.table import Table
+from common.table import STUCK
 from kazoo.stand import Stand
 
 SIZE = 256
@@ -24,54 +26,23 @@ WINDOW = 25_600
 UNTOLD = 100
 
 
-class Bench:
-    def __init__(self, rounds, scale, say):
-        self.rounds = rounds
-        self.scale = scale
-        self.say = say
-        self.table = Table(*MODULES)
-        self.faults = []
+def without_confirms(module):
+    return Stand(module, "WITHOUT_CONFIRMS")
 
-    def count(self, whole, unit=1):
-        return max(1, round(whole * self.scale / unit)) * unit
 
-    def measure(self, part, once, *defines, modules=MODULES, workers=1):
-        """Runs once(stand) for each module in turn, in every round: name of the figure -> module -> values."""
-        found = {}
-        for turn in range(self.rounds):
-            for module in modules:
-                with Stand(module, *defines, workers=workers) as stand:
-                    figures = once(stand)
-                    if module == OURS:
-                        self.check_counters(part, stand)
-                shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-                self.say(f"{part}, round {turn + 1}, {module}: {shown}")
-                for name, value in figures.items():
-                    found.setdefault(name, {}).setdefault(module, []).append(value)
-        return found
+def consuming(module, workers):
+    return Stand(module, "CONSUME", workers=workers)
 
-    def check_counters(self, part, stand):
-        """What our own counters say of the same."""
-        stats = stand.kamailio.rpc("kazoo.stats")
-        stand.kamailio.settled("confirmed", stats["accepted"], method="kazoo.stats")
-        for name in ("rejected", "returned", "received_oversized", "received_unreadable", "unrouted", "server_errors"):
-            if stats[name]:
-                self.faults.append(f"{part}: {stats[name]} {name}")
 
-    def account(self, what, found):
-        """A row for what is missing, over all rounds; ours must not lose anything."""
-        cells = []
-        for name in MODULES:
-            refused, lost = (sum(found[kind][name]) for kind in ("refused", "lost"))
-            cells.append(f"{refused:,} / {lost:,}")
-            if name == OURS and lost:
-                self.faults.append(f"{what}: {lost} lost")
-        self.table.row(f"{what}: refused / lost", "messages", *cells, wanted="0 / 0")
+class Bench(common.bench.Bench):
+    name = "kazoo"
+    settles = "confirmed"
+    faulty = ("rejected", "returned", "received_oversized", "received_unreadable", "unrouted", "server_errors")
 
     # The parts, each a name on the command line.
 
     def burst(self):
-        found = self.measure("burst", self.burst_once)
+        found = self.measure("burst", Stand, self.burst_once)
         self.table.add(f"kazoo_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 30)
         self.account(f"{self.count(BURSTS)} bursts", found)
 
@@ -87,19 +58,17 @@ class Bench:
         return {"us": (median(took) - median(empty)) / BURST, "refused": refused, "lost": lost}
 
     def publish(self):
-        one = self.measure("flat out, 1 worker", lambda stand: self.flat_out(stand, 1))
-        bare = self.measure(
-            "without confirms", lambda stand: self.flat_out(stand, 1), "WITHOUT_CONFIRMS", modules=[OURS]
-        )
-        four = self.measure("flat out, 4 workers", lambda stand: self.flat_out(stand, 4))
-        raw = [self.raw(turn) for turn in range(self.rounds)]
-        original = {name: values for name, values in one["rate"].items() if name != OURS}
-        total = self.count(FLAT_OUT)
+        one = self.measure("flat out, 1 worker", Stand, partial(self.flat_out, workers=1))
+        unconfirmed = self.measure("without confirms", without_confirms, partial(self.flat_out, workers=1), [OURS])
+        four = self.measure("flat out, 4 workers", Stand, partial(self.flat_out, workers=4))
+        bare = [self.bare(turn) for turn in range(self.rounds)]
+        # The original has no confirms.
+        unconfirmed = {name: values for name, values in one["rate"].items() if name != OURS} | unconfirmed["rate"]
+        total, delivered = self.count(FLAT_OUT), "delivered to a subscriber"
         self.table.add(f"kazoo_publish() flat out, {total:,} in a loop", "us a call", "less", one["us"])
-        self.table.add("delivered to a subscriber, 1 worker, ours with confirms", "messages/s", "more", one["rate"], 2)
-        self.table.add("the same without confirms", "messages/s", "more", original | bare["rate"], 2.5)
-        self.table.add("delivered to a subscriber, 4 workers, ours with confirms", "messages/s", "more", four["rate"])
-        self.table.row("the same from a raw connection, without confirms", "messages/s", median(raw), median(raw))
+        self.table.add(f"{delivered}, 1 worker, ours with confirms", "messages/s", "more", one["rate"], 2)
+        self.table.add(f"{delivered}, 1 worker, without confirms", "messages/s", "more", unconfirmed, 2.5, bare=bare)
+        self.table.add(f"{delivered}, 4 workers, ours with confirms", "messages/s", "more", four["rate"])
         self.table.add("processor time a message, 1 worker", "us", "less", one["cpu"])
         self.account("flat out, 1 worker", one)
         self.account("flat out, 4 workers", four)
@@ -127,20 +96,20 @@ class Bench:
             "lost": accepted - arrived,
         }
 
-    def raw(self, turn):
+    def bare(self, turn):
         count = self.count(4 * FLAT_OUT)
         with Stand(None) as stand:
             counter = stand.subscribe()
             harness("amqp-publish", stand.server, count, 2 * SIZE, "publish")
             arrived, first, last = counter.take(count)
         if arrived != count:
-            raise Failure(f"{arrived} of {count} messages of the raw connection arrived.")
+            raise Failure(f"{arrived} of {count} messages of the bare client arrived.")
         rate = count * 1e9 / (last - first)
-        self.say(f"raw connection, round {turn + 1}: rate {rate:.4g}")
+        self.say(f"bare client, round {turn + 1}: rate {rate:.4g}")
         return rate
 
     def latency(self):
-        found = self.measure("latency", self.latency_once)
+        found = self.measure("latency", Stand, self.latency_once)
         at = f"script to subscriber at {RATE:,} messages/s"
         self.table.add(f"{at}, p50", "us", "less", found["p50"])
         self.table.add(f"{at}, p99", "us", "less", found["p99"])
@@ -154,10 +123,12 @@ class Bench:
 
     def query(self):
         """The original's kazoo_query() ends the process that calls it: nothing to compare with but a bare client."""
-        found = self.measure("query", self.query_once, modules=[OURS])
+        found = self.measure("query", Stand, self.query_once, modules=[OURS])
         ours, bare, failed = (found[name][OURS] for name in ("us", "bare", "failed"))
-        self.table.row("kazoo_query(), 1 in flight, p50", "us", "crashes", median(ours))
-        self.table.row("request and reply of a bare client, p50", "us", None, median(bare))
+        if not ours:
+            self.table.row("kazoo_query(), 1 in flight, p50", "us", "crashes", STUCK)
+            return
+        self.table.row("kazoo_query(), 1 in flight, p50", "us", "crashes", median(ours), "less", bare=median(bare))
         ratio = median(one / other for one, other in zip(ours, bare))
         self.table.row("kazoo_query() to a bare client", "", None, f"{ratio:.2f}", wanted="<= 1.3")
         self.table.row("queries that failed", "", "all", sum(failed), wanted="0")
@@ -180,7 +151,8 @@ class Bench:
 
     def asynchronous(self):
         for flying, wanted in ((1, None), (32, 3)):
-            found = self.measure(f"async query, {flying} in flight", lambda stand, n=flying: self.async_once(stand, n))
+            once = partial(self.async_once, flying=flying)
+            found = self.measure(f"async query, {flying} in flight", Stand, once)
             what = f"kazoo_async_query(), {flying} in flight"
             self.table.add(what, "queries/s", "more", found["rate"], wanted)
             self.table.add(f"{what}, p50", "us", "less", found["p50"])
@@ -196,9 +168,8 @@ class Bench:
 
     def consume(self):
         for workers, wanted in ((1, 1), (4, 1.5)):
-            found = self.measure(
-                f"consume, {workers}", lambda stand, n=workers: self.consume_once(stand, n), "CONSUME", workers=workers
-            )
+            stand = partial(consuming, workers=workers)
+            found = self.measure(f"consume, {workers}", stand, partial(self.consume_once, workers=workers))
             with_workers = f"{workers} worker{'s' if workers > 1 else ''}"
             what = f"consuming, {with_workers}, ours acknowledges behind the route"
             self.table.add(what, "events/s", "more", found["rate"], wanted)

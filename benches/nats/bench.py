@@ -1,11 +1,13 @@
 """nats.so, side by side with the distribution's."""
 
 import time
+from functools import partial
 from statistics import median
 
+import common.bench
 from common.harness import MODULES, ORIGINAL, OURS, harness
 from common.process import Failure, cpu_ns, memory_kib, private_kib, region_kib, wake_ups
-from common.table import Table
+from common.table import STUCK
 from nats.stand import Stand
 
 SIZE = 256
@@ -21,54 +23,15 @@ IDLE_SECONDS = 10
 MANY = 1_000_000
 
 
-class Bench:
-    def __init__(self, rounds, scale, say):
-        self.rounds = rounds
-        self.scale = scale
-        self.say = say
-        self.table = Table(*MODULES)
-        self.faults = []
-
-    def count(self, whole, unit=1):
-        return max(1, round(whole * self.scale / unit)) * unit
-
-    def measure(self, part, consumers, once):
-        """Runs once(stand) for each module in turn, in every round: name of the figure -> module -> values."""
-        found = {}
-        for turn in range(self.rounds):
-            for module in MODULES:
-                with Stand(module, consumers) as stand:
-                    figures = once(stand)
-                    if module == OURS:
-                        self.check_counters(part, stand)
-                shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-                self.say(f"{part}, round {turn + 1}, {module}: {shown}")
-                for name, value in figures.items():
-                    found.setdefault(name, {}).setdefault(module, []).append(value)
-        return found
-
-    def check_counters(self, part, stand):
-        """What our own counters say of the same."""
-        stats = stand.kamailio.rpc("nats.stats")
-        stand.kamailio.settled("delivered", stats["accepted"])
-        for name in ("rejected", "received_oversized", "unrouted", "server_errors"):
-            if stats[name]:
-                self.faults.append(f"{part}: {stats[name]} {name}")
-
-    def account(self, what, found):
-        """A row for what is missing, over all rounds; ours must not lose anything."""
-        cells = []
-        for name in MODULES:
-            refused, lost = (sum(found[kind][name]) for kind in ("refused", "lost"))
-            cells.append(f"{refused:,} / {lost:,}")
-            if name == OURS and lost:
-                self.faults.append(f"{what}: {lost} lost")
-        self.table.row(f"{what}: refused / lost", "messages", *cells, wanted="0 / 0")
+class Bench(common.bench.Bench):
+    name = "nats"
+    settles = "delivered"
+    faulty = ("rejected", "received_oversized", "unrouted", "server_errors")
 
     # The parts, each a name on the command line.
 
     def burst(self):
-        found = self.measure("burst", 0, self.burst_once)
+        found = self.measure("burst", Stand, self.burst_once)
         self.table.add(f"nats_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 18)
         self.account(f"{self.count(BURSTS)} bursts", found)
 
@@ -84,17 +47,15 @@ class Bench:
         return {"us": (median(took) - median(empty)) / BURST, "refused": refused, "lost": lost}
 
     def publish(self):
-        one = self.measure("flat out, 1 worker", 0, lambda stand: self.flat_out(stand, 1))
-        four = self.measure("flat out, 4 workers", 0, lambda stand: self.flat_out(stand, 4))
-        raw = [self.raw(turn) for turn in range(self.rounds)]
+        one = self.measure("flat out, 1 worker", Stand, partial(self.flat_out, workers=1))
+        four = self.measure("flat out, 4 workers", Stand, partial(self.flat_out, workers=4))
+        bare = [self.bare(turn) for turn in range(self.rounds)]
         total = self.count(FLAT_OUT)
         self.table.add(f"nats_publish() flat out, {total:,} in a loop", "us a call", "less", one["us"], 6)
-        self.table.add("delivered to a subscriber, 1 worker", "messages/s", "more", one["rate"], 5)
-        self.table.add("delivered to a subscriber, 4 workers", "messages/s", "more", four["rate"], 3.5)
-        self.table.row("the same from a raw connection", "messages/s", median(raw), median(raw))
-        for what, rates in (("1 worker", one["rate"]), ("4 workers", four["rate"])):
-            shares = [f"{median(rates[name]) / median(raw):.0%}" for name in MODULES]
-            self.table.row(f"{what}: part of the raw connection's rate", "", *shares)
+        for what, rates, wanted in (("1 worker", one["rate"], 5), ("4 workers", four["rate"], 3.5)):
+            self.table.add(f"delivered to a subscriber, {what}", "messages/s", "more", rates, wanted, bare=bare)
+            shares = [f"{median(rates[name]) / median(bare):.0%}" if rates[name] else STUCK for name in MODULES]
+            self.table.row(f"{what}: part of the bare client's rate", "", *shares)
         self.table.add("processor time a message, 1 worker", "us", "less", one["cpu"])
         self.table.add("processor time a message, 4 workers", "us", "less", four["cpu"])
         self.account("flat out, 1 worker", one)
@@ -123,20 +84,20 @@ class Bench:
             "lost": accepted - arrived,
         }
 
-    def raw(self, turn):
+    def bare(self, turn):
         count = self.count(4 * FLAT_OUT)
         with Stand(None) as stand:
             counter = stand.subscribe()
             harness("publish", stand.server, count, SIZE, "bench")
             arrived, first, last = counter.take(count)
         if arrived != count:
-            raise Failure(f"{arrived} of {count} messages of the raw connection arrived.")
+            raise Failure(f"{arrived} of {count} messages of the bare client arrived.")
         rate = count * 1e9 / (last - first)
-        self.say(f"raw connection, round {turn + 1}: rate {rate:.4g}")
+        self.say(f"bare client, round {turn + 1}: rate {rate:.4g}")
         return rate
 
     def latency(self):
-        found = self.measure("latency", 0, self.latency_once)
+        found = self.measure("latency", Stand, self.latency_once)
         at = f"script to subscriber at {RATE:,} messages/s"
         self.table.add(f"{at}, p50", "us", "less", found["p50"], 4)
         self.table.add(f"{at}, p99", "us", "less", found["p99"])
@@ -150,7 +111,8 @@ class Bench:
 
     def consume(self):
         for workers in (1, 4):
-            found = self.measure(f"consume, {workers}", workers, self.consume_once)
+            stand = partial(Stand, consumers=workers)
+            found = self.measure(f"consume, {workers}", stand, self.consume_once)
             with_workers = f"{workers} consumer process{'es' if workers > 1 else ''}"
             self.table.add(f"consuming, {with_workers}", "events/s", "more", found["rate"], 1)
             self.table.add(f"processor time an event, {with_workers}", "us", "less", found["cpu"], 1 / 0.6)

@@ -8,6 +8,7 @@
 #include "core/sr_module.h"
 
 #include "event_list.h"
+#include "version.h"
 
 #include "core/dprint.h"
 #include "core/mem/mem.h"
@@ -193,7 +194,7 @@ static int first(sip_msg_t *msg, cursor *at, member *out)
 	const struct rvalue *bare = at->list->bare;
 	const pv_spec_t *spec = at->list->spec;
 	avp_flags_t flags = 0;
-	unsigned short type = 0;
+	sipbus_avp_type type = 0;
 	avp_name_t name;
 	avp_value_t value;
 	avp_t *avp;

@@ -7,6 +7,8 @@
  */
 #include "kazoo.h"
 
+#include "version.h"
+
 #include "core/dprint.h"
 #include "core/mem/mem.h"
 #include "core/route.h"
@@ -129,7 +131,7 @@ static void expression(const struct rval_expr *root)
 		case RVE_STREMPTY_OP:
 		case RVE_DEFINED_OP:
 		case RVE_NOTDEFINED_OP:
-		case RVE_INT_OP:
+		case RVE_LONG_OP:
 		case RVE_STR_OP:
 			expression(root->left.rve);
 			break;

@@ -3,6 +3,8 @@
  */
 #include "kazoo.h"
 
+#include "version.h"
+
 #include "core/dprint.h"
 #include "core/lvalue.h"
 #include "core/mem/mem.h"
@@ -85,7 +87,7 @@ int kz_assign(sip_msg_t *msg, pv_spec_t *to, const sipbus_slice *value)
 int kz_assign_keys(
 		sip_msg_t *msg, sipbus_slice json, sipbus_slice path, pv_spec_t *to)
 {
-	unsigned short type;
+	sipbus_avp_type type;
 	sipbus_slice key;
 	int_str value;
 	int_str name;

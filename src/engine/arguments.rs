@@ -3,6 +3,7 @@
 use crate::shm::inherit::inherited;
 use crate::supervisor::argument;
 use lexopt::prelude::{Long, ValueExt};
+use std::collections::BTreeMap;
 use std::os::fd::{OwnedFd, RawFd};
 
 /// See the module.
@@ -17,7 +18,7 @@ pub struct Arguments {
     /// A datagram socket for log records.
     pub log: OwnedFd,
     /// By module.
-    pub doorbells: Vec<(String, OwnedFd)>,
+    pub doorbells: BTreeMap<String, OwnedFd>,
     /// By module and number of the setting.
     pub listeners: Vec<(String, usize, OwnedFd)>,
 }
@@ -48,7 +49,7 @@ impl Task {
 impl Arguments {
     fn parse(mut parser: lexopt::Parser) -> Result<Self, String> {
         let (mut region, mut settings, mut control, mut log) = (None, None, None, None);
-        let (mut doorbells, mut listeners) = (Vec::new(), Vec::new());
+        let (mut doorbells, mut listeners) = (BTreeMap::new(), Vec::new());
         while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
             let Long(name) = argument else {
                 return Err(argument.unexpected().to_string());
@@ -65,7 +66,7 @@ impl Arguments {
                     let (module, fd) = value
                         .split_once('=')
                         .ok_or_else(|| format!("--{name}: no module"))?;
-                    doorbells.push((module.to_owned(), take(&name, fd)?));
+                    doorbells.insert(module.to_owned(), take(&name, fd)?);
                 }
                 argument::LISTENER => {
                     let wrong = || format!("--{name}={value}: it must be module.number=fd");

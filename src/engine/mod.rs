@@ -26,10 +26,17 @@ use tokio::sync::watch;
 /// # Errors
 /// What keeps it from starting.
 pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
-    let region = Region::open(arguments.region).map_err(|error| error.to_string())?;
-    record::install(arguments.log, &region.head().engine)?;
-    let document =
-        Document::load(arguments.settings).map_err(|error| format!("settings: {error}"))?;
+    let Arguments {
+        region,
+        settings,
+        control,
+        log,
+        mut doorbells,
+        mut listeners,
+    } = arguments;
+    let region = Region::open(region).map_err(|error| error.to_string())?;
+    record::install(log, &region.head().engine)?;
+    let document = Document::load(settings).map_err(|error| format!("settings: {error}"))?;
     let (drain, draining) = watch::channel(false);
     let (done, finished) = mpsc::channel();
     let mut running = 0;
@@ -44,19 +51,12 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
             .get(&plan.name)
             .cloned()
             .unwrap_or_default();
-        let waker = arguments
-            .doorbells
-            .iter()
-            .find(|(name, _)| *name == plan.name);
+        let waker = doorbells.remove(&plan.name);
         let waker = waker.ok_or_else(|| format!("{} has no doorbell", plan.name))?;
-        let waker = waker.1.try_clone().map_err(|error| error.to_string())?;
-        let listeners = arguments
-            .listeners
-            .iter()
-            .filter(|(name, ..)| *name == plan.name)
-            .map(|(_, setting, fd)| Ok((*setting, fd.try_clone()?)))
-            .collect::<std::io::Result<_>>()
-            .map_err(|error| error.to_string())?;
+        let listeners = listeners
+            .extract_if(.., |(name, ..)| *name == plan.name)
+            .map(|(_, setting, fd)| (setting, fd))
+            .collect();
         let seat = connector::Seat {
             region,
             index,
@@ -68,7 +68,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
         connector::start(connector, seat, done.clone()).map_err(|error| error.to_string())?;
         running += 1;
     }
-    control::wait_for_end(arguments.control)?;
+    control::wait_for_end(control)?;
     // No receiver means that every connector is gone.
     _ = drain.send(true);
     let limit = Duration::from_millis(document.drain_timeout_ms);

@@ -8,7 +8,7 @@ use super::mailbox::MailboxHeader;
 use super::map::Mapping;
 use super::ring::Ring;
 use super::store::Store;
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, Mode, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -48,6 +48,8 @@ impl Region {
         let layout = Layout::of(&plan);
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = rustix::fs::memfd_create("sipbus", flags)?;
+        // Made for everybody, though only this user's processes have a path to it.
+        rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
         rustix::fs::ftruncate(&fd, layout.file_bytes as u64)?;
         rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         let mapping = Mapping::of(fd.as_fd(), &layout)?;

@@ -37,8 +37,8 @@ pub(crate) struct Config {
     pub(crate) args: Vec<String>,
     /// Where the log goes, if not into the folder.
     pub(crate) log: Option<PathBuf>,
-    /// How many descriptors each process may have.
-    pub(crate) descriptors: Option<u64>,
+    /// A program and its arguments that start Kamailio, if it is not started itself.
+    pub(crate) under: Vec<String>,
 }
 
 impl Config {
@@ -65,7 +65,7 @@ impl Config {
             script: false,
             args,
             log: None,
-            descriptors: None,
+            under: Vec::new(),
         }
     }
 
@@ -153,12 +153,6 @@ impl Config {
     /// The log goes there, and cannot be read by the test.
     pub(crate) fn log_to(mut self, file: &Path) -> Self {
         self.log = Some(file.into());
-        self
-    }
-
-    /// Each process may have so many descriptors.
-    pub(crate) fn descriptors(mut self, limit: u64) -> Self {
-        self.descriptors = Some(limit);
         self
     }
 

@@ -24,10 +24,10 @@ impl Config {
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
         let mut program = require::program("kamailio").unwrap();
-        if let Some(limit) = self.descriptors {
-            let kamailio = program.display().to_string();
-            args.splice(0..0, [format!("--nofile={limit}"), kamailio]);
-            program = require::program("prlimit").unwrap();
+        if let Some((starter, before)) = self.under.split_first() {
+            let own = program.display().to_string();
+            args.splice(0..0, before.iter().cloned().chain([own]));
+            program = starter.into();
         }
         let server = match &self.log {
             Some(file) => {

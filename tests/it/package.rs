@@ -57,6 +57,49 @@ fn files(root: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Runs a program of dpkg's: what it printed.
+fn told(program: &str, arguments: &[&str]) -> String {
+    let done = Command::new(program).args(arguments).output().unwrap();
+    assert!(done.status.success(), "{program} {arguments:?}: {done:?}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// The file name of each library that a program needs from the system.
+fn libraries(program: &Path) -> Vec<String> {
+    let listed = told("ldd", &[program.to_str().unwrap()]);
+    let found = listed
+        .lines()
+        .filter_map(|line| line.split("=> /").nth(1)?.split_whitespace().next());
+    let name = |path: &str| path.rsplit('/').next().map(String::from);
+    found.filter_map(name).collect()
+}
+
+#[test]
+fn declares_what_it_needs_and_owns_no_folder_of_the_distribution() {
+    needs!("kamailio", "package");
+    let package = package();
+    let path = package.to_str().unwrap();
+    let declared = told("dpkg-deb", &["--field", path, "Depends"]);
+    assert!(declared.contains("kamailio (>= "), "{declared}");
+    for library in libraries(&require::modules().join("sipbus-engine")) {
+        // The file's owners, as "libssl3:amd64: /usr/lib/..."; of several, one will do.
+        let owners = told("dpkg", &["--search", &format!("*/{library}")]);
+        let mut owners = owners.lines().filter_map(|line| line.split(':').next());
+        assert!(
+            owners.any(|owner| declared.contains(owner)),
+            "{library} belongs to none of: {declared}"
+        );
+    }
+    for line in told("dpkg-deb", &["--contents", path]).lines() {
+        let file = line.rsplit("./").next().unwrap();
+        let ours = file.is_empty()
+            || ["usr/lib/sipbus/", "usr/share/doc/sipbus/"]
+                .iter()
+                .any(|folder| file.starts_with(folder) || folder.starts_with(file));
+        assert!(ours, "{file}");
+    }
+}
+
 #[test]
 fn is_installed_used_and_removed_without_trace() {
     needs!("kamailio", "nats", "package");

@@ -1,5 +1,7 @@
 //! Kamailio's RPC, over the datagram socket of its jsonrpcs module: structures stay structures.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +17,10 @@ pub(crate) struct Rpc {
 impl Rpc {
     /// A client with a socket of its own in `folder`, of the Kamailio that listens on `server`.
     pub(crate) fn new(folder: &Path, server: &Path) -> Self {
-        let socket = UnixDatagram::bind(folder.join("rpc-client")).unwrap();
+        let own = folder.join("rpc-client");
+        let socket = UnixDatagram::bind(&own).unwrap();
+        // A Kamailio of another user answers, too; the folder is nobody else's.
+        std::fs::set_permissions(&own, Permissions::from_mode(0o666)).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
