@@ -156,6 +156,12 @@ impl Config {
         self
     }
 
+    /// Each process may have so many descriptors.
+    pub(crate) fn descriptors(mut self, limit: u64) -> Self {
+        self.under = vec!["prlimit".to_owned(), format!("--nofile={limit}")];
+        self
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
