@@ -171,6 +171,24 @@ fn every_connector_has_all_its_parts() {
     }
 }
 
+#[test]
+fn every_connector_has_the_conformance_suite() {
+    for module in MODULES {
+        // One module of a connector stands for the others.
+        let of_one = MODULES.iter().filter(|m| m.connector == module.connector);
+        let mut tests = of_one.map(|m| root().join(format!("tests/it/{}/mod.rs", m.name)));
+        let named = |file: PathBuf| {
+            let text = std::fs::read_to_string(file).unwrap();
+            text.lines().any(|line| line.contains("conformance!("))
+        };
+        assert!(
+            tests.any(named),
+            "{}: no conformance suite",
+            module.connector
+        );
+    }
+}
+
 fn settings(module: &Module) -> impl Iterator<Item = &'static Setting> {
     module.settings.iter().chain(COMMON)
 }

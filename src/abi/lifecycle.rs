@@ -101,6 +101,7 @@ pub extern "C" fn sipbus_supervise(signal_fd: c_int) -> c_int {
             Ok(settings) => settings,
             Err(error) => {
                 log(Level::Error, &format!("sipbus cannot start: {error}"));
+                supervisor::end_inboxes(instance.region);
                 return 1;
             }
         };

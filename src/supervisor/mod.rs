@@ -9,7 +9,7 @@ mod process;
 mod run;
 
 pub use check::check;
-pub use run::{STOP_GRACE, Supervised, run};
+pub use run::{STOP_GRACE, Supervised, end_inboxes, run};
 
 use std::ffi::OsString;
 use std::io;

@@ -46,11 +46,18 @@ enum Woken {
 }
 
 /// Keeps the engine running until `signals`, which is for SIGTERM, becomes readable; then drains it.
-/// The end of the parent process counts as that signal. Blocks until then.
+/// The end of the parent process counts as that signal. Blocks until then. However it ends, event
+/// workers are told.
 ///
 /// # Errors
-/// If the parent cannot be watched or polling fails.
+/// If the parent cannot be watched, polling fails, or no engine can be started to drain.
 pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
+    let outcome = keep_running(supervised, signals);
+    end_inboxes(supervised.region);
+    outcome
+}
+
+fn keep_running(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
     // Kamailio's main process: when it is killed, nobody else sends SIGTERM any more.
     set_parent_process_death_signal(Some(Signal::TERM))?;
     let mut failures = 0;
@@ -66,7 +73,6 @@ pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
         };
         first = false;
         if outcome == Woken::Stop {
-            end_inboxes(supervised.region);
             return Ok(());
         }
         failures = if started.elapsed() >= GOOD_RUN {
@@ -79,9 +85,7 @@ pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
                 .saturating_mul(1 << (failures - 2).min(8))
                 .min(PAUSE_MAX);
             if wait(signals, None, Some(pause))? == Woken::Stop {
-                drain_with_new_engine(supervised)?;
-                end_inboxes(supervised.region);
-                return Ok(());
+                return drain_with_new_engine(supervised);
             }
         }
     }
@@ -188,7 +192,7 @@ fn drain_with_new_engine(supervised: &Supervised<'_>) -> io::Result<()> {
 
 /// Tells event workers that wait for it that nothing comes any more. Those whose inbox is full have
 /// enough to do until their time is over.
-fn end_inboxes(region: &Region) {
+pub fn end_inboxes(region: &Region) {
     for (index, module) in region.plan().modules.iter().enumerate() {
         let inboxes = 0..module.inboxes;
         for mut inbox in inboxes.filter_map(|inbox| InboxEnd::attach(region, index, inbox)) {
