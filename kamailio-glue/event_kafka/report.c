@@ -9,6 +9,7 @@
 #include "core/sr_module.h"
 
 #include "report.h"
+#include "report_avp.h"
 
 #include "core/action.h"
 #include "core/cfg/cfg_struct.h"
@@ -19,10 +20,7 @@
 #include "core/mem/mem.h"
 #include "core/mem/shm.h"
 #include "core/route.h"
-#include "core/usr_avp.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Functions of a KEMI script, far more than one has. */
@@ -55,6 +53,7 @@ int kafka_report_init(void)
 		return -1;
 	}
 	memset(known, 0, sizeof(*known));
+	kafka_avp_init();
 	if(lock_init(&known->lock) == NULL) {
 		LM_ERR("the lock of the report functions cannot be made\n");
 		return -1;
@@ -164,52 +163,19 @@ int kafka_report_route(const char *param, uint32_t *route)
 
 /* Running one */
 
-static void add(const char *name, avp_flags_t flags, avp_value_t value)
-{
-	avp_name_t key = {.s = {(char *)name, (int)strlen(name)}};
-
-	if(add_avp(AVP_NAME_STR | flags, key, value) < 0)
-		LM_ERR("$avp(%s) cannot be set\n", name);
-}
-
-static void add_text(const char *name, sipbus_slice text)
-{
-	static char empty[] = "";
-	avp_value_t value = {.s = {empty, 0}};
-
-	if(text.len > 0)
-		value.s = (str){(char *)text.bytes, (int)text.len};
-	add(name, AVP_VAL_STR, value);
-}
-
-/* Numbers are ints there; larger ones become text. */
-static void add_number(const char *name, int64_t number)
-{
-	avp_value_t value = {.n = (int)number};
-	char digits[24];
-	int len;
-
-	if(number >= INT_MIN && number <= INT_MAX) {
-		add(name, 0, value);
-		return;
-	}
-	len = snprintf(digits, sizeof(digits), "%lld", (long long)number);
-	add_text(name, (sipbus_slice){digits, (size_t)len});
-}
-
 static void add_report(const sipbus_kafka_report *report)
 {
-	add_text("kafka_id", report->broker);
-	add_number("kafka_status", report->status);
+	kafka_avp_text(KAFKA_AVP_ID, report->broker);
+	kafka_avp_number(KAFKA_AVP_STATUS, report->status);
 	if(report->key.len > 0)
-		add_text("kafka_key", report->key);
-	add_text("kafka_msg", report->message);
+		kafka_avp_text(KAFKA_AVP_KEY, report->key);
+	kafka_avp_text(KAFKA_AVP_MSG, report->message);
 	if(report->status != 0)
-		add_text("kafka_error", report->error);
+		kafka_avp_text(KAFKA_AVP_ERROR, report->error);
 	if(report->partition >= 0)
-		add_number("kafka_partition", report->partition);
+		kafka_avp_number(KAFKA_AVP_PARTITION, report->partition);
 	if(report->offset >= 0)
-		add_number("kafka_offset", report->offset);
+		kafka_avp_number(KAFKA_AVP_OFFSET, report->offset);
 }
 
 static int run_function(sip_msg_t *msg, uint32_t number)
@@ -252,6 +218,7 @@ int kafka_report_run(const sipbus_kafka_report *report)
 	else
 		ran = report->route > 0 && run_route(msg, report->route - 1);
 	set_route_type(type);
+	kafka_avp_keep();
 	sipbus_event_clean(msg);
 	return ran;
 }

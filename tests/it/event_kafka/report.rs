@@ -90,6 +90,50 @@ fn each_message_is_reported_once_and_nothing_leaks_into_the_next() {
 }
 
 #[test]
+fn what_a_route_does_to_the_variables_is_gone_in_the_next() {
+    needs!("kamailio", "event_kafka", "kafka");
+    let _turn = turn::light();
+    let kafka = Kafka::start();
+    let topic = kafka.topic();
+    // The key is the message, or none: so each report shows whether its variables are its own.
+    let kamailio = at(&kafka, &topic)
+        .request(
+            r#"$var(i) = 0; $var(long) = "long";
+               while ($var(i) < 1000) {
+                   $var(long) = $var(long) + "er";
+                   if ($var(i) mod 100 == 0) $var(long) = "";
+                   $var(msg) = "" + $var(i) + ":" + $var(long);
+                   if ($var(i) mod 7 == 0) kafka_publish("k1", "$var(msg)", "", "CHECK");
+                   else kafka_publish("k1", "$var(msg)", "$var(msg)", "CHECK");
+                   $var(i) = $var(i) + 1;
+               }"#,
+        )
+        .routes(
+            r#"route[CHECK] {
+                   $var(i) = $(avp(kafka_msg){s.select,0,:}{s.int});
+                   if ($(avp(kafka_msg)[1]) != $null || $avp(kafka_status) != 0 || $avp(kafka_offset) == $null)
+                       $var(c) = $shtinc(count=>wrong);
+                   if ($var(i) mod 7 == 0 && $avp(kafka_key) != $null) $var(c) = $shtinc(count=>wrong);
+                   if ($var(i) mod 7 != 0 && $avp(kafka_key) != $avp(kafka_msg)) $var(c) = $shtinc(count=>wrong);
+                   switch ($var(i) mod 5) {
+                       case 0: $(avp(kafka_msg)[*]) = $null; $avp(kafka_msg) = "x"; break;
+                       case 1: $avp(kafka_key) = $null; $avp(kafka_other) = "in its place"; break;
+                       case 2: $avp(kafka_msg) = "in front"; $avp(kafka_offset) = "a text"; break;
+                       case 3: $(avp(kafka_offset)[*]) = 5; $(avp(kafka_status)[*]) = "a text"; break;
+                   }
+                   $var(c) = $shtinc(count=>reports);
+               }"#,
+        )
+        .start();
+    kamailio.sip().message("x", b"");
+    wait::until("every report has run", || {
+        kamailio.counted("reports") == 1000
+    });
+    assert_eq!(kamailio.counted("wrong"), 0);
+    kamailio.stop();
+}
+
+#[test]
 fn reports_come_also_for_what_a_stop_delivers() {
     needs!("kamailio", "event_kafka", "kafka");
     let _turn = turn::light();
