@@ -4,6 +4,7 @@ import json
 
 from common.kamailio import TOP
 from common.picture import draw
+from common.table import is_number
 
 KEPT = TOP / "target/bench/results"
 HEADS = ("module", "what", "unit", "original", "sipbus", "bare client", "times better", "wanted")
@@ -34,8 +35,7 @@ def cell(value):
 def times_better(row):
     if row["ratio"] is None:
         return ""
-    # Where there is no original, the bare client is what ours is compared with.
-    against = " (bare client)" if row["original"] is None or isinstance(row["original"], str) else ""
+    against = "" if is_number(row["original"]) else " (bare client)"
     return f"{row['ratio']:.2f}{against}"
 
 

@@ -3,6 +3,8 @@ room. Rows have units of their own, so bars are compared within a row only."""
 
 from xml.sax.saxutils import escape
 
+from common.table import is_number
+
 WIDTH = 1_000
 # Where the bars begin, the room for the longest, behind which its figure is written, and where the ratios end.
 BARS, ROOM, RATIOS = 420, 410, 980
@@ -14,10 +16,6 @@ FONT = "font-family=\"system-ui, 'DejaVu Sans', sans-serif\""
 
 def figure(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def is_number(value):
-    return isinstance(value, (int, float))
 
 
 def text(x, y, words, size=12, more=""):

@@ -12,10 +12,13 @@ def middle(values):
     return median(values) if values else STUCK
 
 
+def is_number(value):
+    return isinstance(value, (int, float))
+
+
 def ratio(better, theirs, ours):
-    """How many times better ours is, so above 1 is better; nothing where one of them is no number."""
-    numbers = all(isinstance(value, (int, float)) and value > 0 for value in (theirs, ours))
-    if not numbers or not better:
+    """How many times better ours is, so above 1 is better; nothing where there is nothing to divide."""
+    if not better or not all(is_number(value) and value > 0 for value in (theirs, ours)):
         return None
     return theirs / ours if better == "less" else ours / theirs
 
@@ -34,7 +37,8 @@ class Table:
         self.row(what, unit, theirs, middle(measured[OURS]), better, words, bare and median(bare))
 
     def row(self, what, unit, original, ours, better=None, wanted=None, bare=None):
-        against = bare if original is None else original
+        # Where there is no figure of an original, ours is compared with the bare client.
+        against = original if is_number(original) else bare
         self.rows.append({
             "what": what, "unit": unit, "original": original, "ours": ours, "bare": bare,
             "better": better, "ratio": ratio(better, against, ours), "wanted": wanted or None,
