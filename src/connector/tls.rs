@@ -147,6 +147,11 @@ fn unsound(why: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "its certificate is not from an authority that is trusted here".to_owned()
         }
+        // One that was made anew under the old name.
+        CertificateError::BadSignature => {
+            "its certificate is not from an authority that is trusted here: one of that name did not sign it"
+                .to_owned()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired".to_owned()
         }
