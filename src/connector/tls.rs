@@ -180,7 +180,8 @@ fn refused(alert: AlertDescription, shown: bool) -> String {
         {
             "it demands a client certificate, and there is none to show".to_owned()
         }
-        AlertDescription::UnknownCA => {
+        // The latter from one who trusts another authority of the same name.
+        AlertDescription::UnknownCA | AlertDescription::DecryptError => {
             "it does not trust the authority of the certificate that it was shown".to_owned()
         }
         AlertDescription::CertificateExpired => {
