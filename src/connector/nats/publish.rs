@@ -195,11 +195,7 @@ impl<'a> Publisher<'a> {
                     Ok(())
                 }
                 Ok(Step::Made(made)) => {
-                    self.coming = None;
-                    match made {
-                        Ok(session) => self.successor = Some(Box::new(session)),
-                        Err(why) => self.presence.not_renewed(&self.session.server, &why),
-                    }
+                    self.prepare(made);
                     Ok(())
                 }
                 Ok(Step::Test) => {
@@ -211,6 +207,15 @@ impl<'a> Publisher<'a> {
             if let Err(why) = done {
                 return End::Lost(why);
             }
+        }
+    }
+
+    /// Another connection may take this one's place, when nothing is on its way here.
+    fn prepare(&mut self, made: Result<Box<Session>, String>) {
+        self.coming = None;
+        match made {
+            Ok(session) => self.successor = Some(session),
+            Err(why) => self.presence.not_renewed(&self.session.server, &why),
         }
     }
 
@@ -302,7 +307,7 @@ enum Step {
     Fill,
     Drain,
     Renew,
-    Made(Result<Session, String>),
+    Made(Result<Box<Session>, String>),
     Test,
 }
 
