@@ -146,11 +146,8 @@ impl<'a> Publisher<'a> {
                 self.fill();
             }
             if self.batch.is_empty() && !self.unflushed && self.marks.is_empty() {
-                if self.leaving {
-                    return End::Lost("it is shutting down (lame duck mode)".to_owned());
-                }
-                if let Some(session) = self.successor.take() {
-                    return End::Replaced(session);
+                if let Some(end) = self.departs() {
+                    return end;
                 }
                 if draining {
                     self.outbound.close();
@@ -208,6 +205,15 @@ impl<'a> Publisher<'a> {
                 return End::Lost(why);
             }
         }
+    }
+
+    /// Why this connection is to end now that nothing is on its way, if it is.
+    fn departs(&mut self) -> Option<End> {
+        if self.leaving {
+            let why = "it is shutting down (lame duck mode)";
+            return Some(End::Lost(why.to_owned()));
+        }
+        self.successor.take().map(End::Replaced)
     }
 
     /// Another connection may take this one's place, when nothing is on its way here.
