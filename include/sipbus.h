@@ -605,13 +605,12 @@ int sipbus_status(const sipbus_report *report);
 // Writes a module's counters. 0, or -1 before sipbus_create. Phase: any process. Does not block.
 int sipbus_stats(const char *module, const sipbus_report *report);
 
-/**
- * Has a module's connector read its certificates again. 0 if they are in force for what comes next,
- * and connections to servers are being made again with them; 1 if the old ones stay, with the reason
- * in `why`, valid until the next call; -1 before sipbus_create. Phase: any process. Blocks for as long
- * as it takes to read files, at most 5 seconds.
- */
-int sipbus_tls_reload(const char *module, sipbus_slice *why);
+// Has a module's connector read its certificates again. 0 if they are in force for what comes next,
+// and connections to servers are being made again with them; 1 if the old ones stay, with the reason
+// in `why`, valid until the next call; -1 before sipbus_create. Phase: any process. Blocks for as long
+// as it takes to read files, at most 5 seconds.
+int sipbus_tls_reload(const char *module,
+                      struct sipbus_slice *why);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -12,6 +12,12 @@ pub mod evapi;
 pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(any(
+    feature = "kazoo",
+    feature = "evapi",
+    feature = "kafka",
+    feature = "nats"
+))]
 mod tls;
 
 use crate::link::Link;

@@ -147,6 +147,11 @@ fn unsound(why: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "its certificate is not from an authority that is trusted here".to_owned()
         }
+        // One that was made anew under the old name.
+        CertificateError::BadSignature => {
+            "its certificate is not from an authority that is trusted here: one of that name did not sign it"
+                .to_owned()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired".to_owned()
         }
@@ -175,7 +180,8 @@ fn refused(alert: AlertDescription, shown: bool) -> String {
         {
             "it demands a client certificate, and there is none to show".to_owned()
         }
-        AlertDescription::UnknownCA => {
+        // The latter from one who trusts another authority of the same name.
+        AlertDescription::UnknownCA | AlertDescription::DecryptError => {
             "it does not trust the authority of the certificate that it was shown".to_owned()
         }
         AlertDescription::CertificateExpired => {

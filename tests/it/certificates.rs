@@ -7,7 +7,8 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-/// A folder with an authority (`ca.pem`), another one (`other.pem`), and certificates: `server` is
+/// A folder with an authority (`ca.pem`), another one (`other.pem`), one with the
+/// first one's name (`namesake.pem`), and certificates: `server` is
 /// called localhost, `elsewhere` has another name, `expired` is localhost's of long ago; `client` and
 /// `second` are a client's, `late` is one of long ago, `stranger` is the other authority's.
 pub(crate) struct Certificates(TempDir);
@@ -18,8 +19,8 @@ impl Certificates {
             .prefix("sipbus-tls-")
             .tempdir()
             .unwrap();
-        let ca = authority();
-        let other = authority();
+        let ca = authority("authority");
+        let other = authority("other");
         for (name, subject) in [
             ("server", "localhost"),
             ("elsewhere", "elsewhere.example"),
@@ -44,6 +45,7 @@ impl Certificates {
         }
         write(folder.path(), "ca.pem", &ca.pem());
         write(folder.path(), "other.pem", &other.pem());
+        write(folder.path(), "namesake.pem", &authority("authority").pem());
         Self(folder)
     }
 
@@ -71,8 +73,9 @@ impl Certificates {
     }
 }
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }

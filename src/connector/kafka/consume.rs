@@ -94,12 +94,18 @@ pub(super) async fn run(
         complaint: None,
         seat,
     };
+    let mut renewed = None;
     while !*drain.borrow() {
-        reader.renewals.mark_unchanged();
-        let member = Member::new(notices.clone(), reader.seat.connection);
-        let end = match reader.join(member) {
+        let joined = match renewed.take() {
+            Some(consumer) => Ok(consumer),
+            None => {
+                reader.renewals.mark_unchanged();
+                reader.open(&notices)
+            }
+        };
+        let end = match joined.and_then(|consumer| reader.join(consumer)) {
             Ok(consumer) => {
-                let end = reader.serve(&consumer.0, &mut drain).await;
+                let end = reader.serve(&consumer.0, &notices, &mut drain).await;
                 reader.store(&consumer.0);
                 leave(consumer).await;
                 end
@@ -110,7 +116,8 @@ pub(super) async fn run(
         reader.workers.iter_mut().for_each(|w| w.pending.clear());
         let why = match end {
             End::Drained => return,
-            End::Renewed => {
+            End::Renewed(consumer) => {
+                renewed = Some(*consumer);
                 reader.presence.renewed();
                 continue;
             }
@@ -148,8 +155,8 @@ enum End {
     Drained,
     /// This consumer is of no use any more.
     Failed(String),
-    /// Another with new certificates is to go on.
-    Renewed,
+    /// Another with new certificates goes on.
+    Renewed(Box<Joined>),
 }
 
 /// An event worker and what it has before it.
@@ -196,21 +203,26 @@ impl Reader {
         format!("consumer group {}", self.seat.line.group)
     }
 
-    fn join(&self, member: Member) -> Result<Joined, String> {
+    fn open(&self, notices: &Notices) -> Result<Joined, String> {
+        let member = Member::new(notices.clone(), self.seat.connection);
         let consumer: StreamConsumer<Context> = config(&self.seat.line)
             .create_with_context(Context { member })
             .map_err(|error| explain(&error))?;
-        let topics: Vec<&str> = self.seat.line.topics.iter().map(String::as_str).collect();
-        consumer
-            .subscribe(&topics)
-            .map_err(|error| explain(&error))?;
         Ok(Joined(consumer))
+    }
+
+    fn join(&self, consumer: Joined) -> Result<Joined, String> {
+        let topics: Vec<&str> = self.seat.line.topics.iter().map(String::as_str).collect();
+        let subscribed = consumer.0.subscribe(&topics);
+        subscribed.map_err(|error| explain(&error))?;
+        Ok(consumer)
     }
 
     /// Reads until the engine drains or the consumer is of no use any more.
     async fn serve(
         &mut self,
         consumer: &StreamConsumer<Context>,
+        notices: &Notices,
         drain: &mut watch::Receiver<bool>,
     ) -> End {
         let mut stream = consumer.stream();
@@ -240,9 +252,16 @@ impl Reader {
                 () = changed => None,
                 _ = self.rings.changed() => None,
                 Ok(()) = self.renewals.changed() => {
-                    // What is not handled in time is read again.
-                    _ = tokio::time::timeout(REVOKE_WAIT, self.finish(consumer, None)).await;
-                    return End::Renewed;
+                    match self.open(notices) {
+                        Ok(renewed) => {
+                            // What is not handled in time is read again.
+                            let finish = self.finish(consumer, None);
+                            _ = tokio::time::timeout(REVOKE_WAIT, finish).await;
+                            return End::Renewed(Box::new(renewed));
+                        }
+                        Err(why) => self.presence.not_renewed(&why),
+                    }
+                    None
                 }
                 _ = drain.wait_for(|drain| *drain) => return End::Drained,
             };

@@ -194,6 +194,15 @@ impl Presence {
         );
     }
 
+    /// That did not work: the old ones go on.
+    pub(super) fn not_renewed(&self, why: &str) {
+        self.board.error(why);
+        log::error!(
+            "{}: no clients with the new certificates: {why}; the old ones stay",
+            self.module
+        );
+    }
+
     fn up(&self, index: usize) {
         let mut connections = self.connections.borrow_mut();
         let Some(connection) = connections.get_mut(index).filter(|c| !c.up) else {

@@ -35,14 +35,17 @@ const FATAL_PAUSE: Duration = Duration::from_secs(1);
 const RENEWAL_WAIT: Duration = Duration::from_secs(5);
 
 /// Why serving ended.
-enum End {
+enum End<'a> {
     /// Everything accepted is delivered and nothing more is accepted.
     Drained,
     /// All that is on its way is to be sent again.
     Failed,
-    /// Clients with new certificates are to go on.
-    Renewed,
+    /// Clients with new certificates go on.
+    Renewed(Box<Opened<'a>>),
 }
+
+/// Clients, and the pages that they will be done with.
+type Opened<'a> = (Session<'a>, Receiver<u16>);
 
 /// What the publisher needs besides the lanes.
 pub(super) struct Desk {
@@ -64,14 +67,15 @@ pub(super) async fn run(
     mut drain: watch::Receiver<bool>,
     mut renewals: watch::Receiver<u64>,
 ) -> Result<(), String> {
+    let mut opened = open(&desk)?;
     loop {
-        renewals.mark_unchanged();
-        let mut publisher = Publisher::open(&desk, &mut outbound)?;
+        let mut publisher = Publisher::new(&desk, &mut outbound, opened);
         let end = publisher.serve(&mut drain, &mut renewals).await;
         drop(publisher);
         match end {
             End::Drained => return Ok(()),
-            End::Renewed => {
+            End::Renewed(renewed) => {
+                opened = *renewed;
                 desk.presence.renewed();
                 outbound.rewind();
                 continue;
@@ -82,7 +86,19 @@ pub(super) async fn run(
             .complained("the library gave up; everything on its way is sent again");
         outbound.rewind();
         tokio::time::sleep(FATAL_PAUSE).await;
+        renewals.mark_unchanged();
+        opened = open(&desk)?;
     }
+}
+
+fn open(desk: &Desk) -> Result<Opened<'_>, String> {
+    let (ledger, finished) = Ledger::open(
+        Arc::clone(&desk.tallies),
+        desk.outcomes.clone(),
+        Arc::clone(&desk.reported),
+        desk.notices.clone(),
+    );
+    Ok((Session::open(desk, ledger)?, finished))
 }
 
 /// Waits until then, or for ever.
@@ -99,9 +115,9 @@ struct Parked {
     page: u16,
 }
 
-struct Publisher<'a> {
+struct Publisher<'o, 'a> {
     desk: &'a Desk,
-    outbound: &'a mut Outbound,
+    outbound: &'o mut Outbound,
     sender: Session<'a>,
     finished: Receiver<u16>,
     /// The turns on the pages, by page.
@@ -114,19 +130,13 @@ struct Publisher<'a> {
     parked: Option<Parked>,
 }
 
-impl<'a> Publisher<'a> {
-    fn open(desk: &'a Desk, outbound: &'a mut Outbound) -> Result<Self, String> {
-        let (ledger, finished) = Ledger::open(
-            Arc::clone(&desk.tallies),
-            desk.outcomes.clone(),
-            Arc::clone(&desk.reported),
-            desk.notices.clone(),
-        );
+impl<'o, 'a> Publisher<'o, 'a> {
+    fn new(desk: &'a Desk, outbound: &'o mut Outbound, (sender, finished): Opened<'a>) -> Self {
         let pages = || 0..PAGES;
-        Ok(Self {
+        Self {
             desk,
             outbound,
-            sender: Session::open(desk, ledger)?,
+            sender,
             finished,
             turns: pages().map(|_| None).collect(),
             done: vec![false; PAGES],
@@ -136,17 +146,17 @@ impl<'a> Publisher<'a> {
                 .filter_map(|page| u16::try_from(page).ok())
                 .collect(),
             parked: None,
-        })
+        }
     }
 
     async fn serve(
         &mut self,
         drain: &mut watch::Receiver<bool>,
         renewals: &mut watch::Receiver<u64>,
-    ) -> End {
+    ) -> End<'a> {
         let mut draining = false;
-        // Until when new certificates wait.
-        let mut renewal: Option<Instant> = None;
+        // Clients with new certificates, and until when they wait.
+        let mut renewal: Option<(Instant, Box<Opened<'a>>)> = None;
         loop {
             self.collect();
             if self.sender.ledger.is_failed() {
@@ -158,10 +168,12 @@ impl<'a> Publisher<'a> {
                 continue;
             }
             let waiting = self.free.len() < PAGES;
-            if let Some(limit) = renewal
-                && ((!waiting && self.parked.is_none()) || limit <= Instant::now())
+            let quiet = !waiting && self.parked.is_none();
+            let limit = renewal.as_ref().map(|(limit, _)| *limit);
+            if let Some((_, renewed)) =
+                renewal.take_if(|(limit, _)| quiet || *limit <= Instant::now())
             {
-                return End::Renewed;
+                return End::Renewed(renewed);
             }
             if draining && !waiting && self.parked.is_none() {
                 self.outbound.close();
@@ -174,10 +186,15 @@ impl<'a> Publisher<'a> {
             tokio::select! {
                 () = self.outbound.ready(), if room && !full && renewal.is_none() => {}
                 Ok(()) = renewals.changed(), if renewal.is_none() => {
-                    renewal = Some(Instant::now() + RENEWAL_WAIT);
-                    self.sender.clients.iter().for_each(Client::flush);
+                    match open(self.desk) {
+                        Ok(opened) => {
+                            renewal = Some((Instant::now() + RENEWAL_WAIT, Box::new(opened)));
+                            self.sender.clients.iter().for_each(Client::flush);
+                        }
+                        Err(why) => self.desk.presence.not_renewed(&why),
+                    }
                 }
-                () = sleep_until(renewal), if renewal.is_some() => {}
+                () = sleep_until(limit), if limit.is_some() => {}
                 () = self.sender.ledger.settled.notified() => {}
                 () = tokio::time::sleep(FULL_PAUSE), if full => {}
                 _ = drain.wait_for(|drain| *drain), if !draining => {

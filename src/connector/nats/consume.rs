@@ -86,7 +86,7 @@ async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), Str
 enum Step {
     Heard,
     Renew,
-    Made(Result<Session, String>),
+    Made(Result<Box<Session>, String>),
     Test,
 }
 
@@ -151,7 +151,7 @@ impl Consumer<'_> {
     }
 
     /// Goes on with another connection, when everything that came with this one is handed on.
-    async fn replace(&mut self, made: Result<Session, String>) -> Result<(), String> {
+    async fn replace(&mut self, made: Result<Box<Session>, String>) -> Result<(), String> {
         let session = match made {
             Ok(session) => session,
             Err(why) => {
@@ -164,7 +164,7 @@ impl Consumer<'_> {
             Ok(Err(why)) => log::warn!("nats: the old connection was lost before its end: {why}"),
             Err(_) => log::warn!("nats: the old connection does not answer before its end"),
         }
-        self.session = session;
+        self.session = *session;
         (self.skip, self.unanswered) = (0, 0);
         self.presence.renewed(&self.session.server);
         self.understand().await

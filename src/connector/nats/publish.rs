@@ -146,11 +146,8 @@ impl<'a> Publisher<'a> {
                 self.fill();
             }
             if self.batch.is_empty() && !self.unflushed && self.marks.is_empty() {
-                if self.leaving {
-                    return End::Lost("it is shutting down (lame duck mode)".to_owned());
-                }
-                if let Some(session) = self.successor.take() {
-                    return End::Replaced(session);
+                if let Some(end) = self.departs() {
+                    return end;
                 }
                 if draining {
                     self.outbound.close();
@@ -195,11 +192,7 @@ impl<'a> Publisher<'a> {
                     Ok(())
                 }
                 Ok(Step::Made(made)) => {
-                    self.coming = None;
-                    match made {
-                        Ok(session) => self.successor = Some(Box::new(session)),
-                        Err(why) => self.presence.not_renewed(&self.session.server, &why),
-                    }
+                    self.prepare(made);
                     Ok(())
                 }
                 Ok(Step::Test) => {
@@ -211,6 +204,24 @@ impl<'a> Publisher<'a> {
             if let Err(why) = done {
                 return End::Lost(why);
             }
+        }
+    }
+
+    /// Why this connection is to end now that nothing is on its way, if it is.
+    fn departs(&mut self) -> Option<End> {
+        if self.leaving {
+            let why = "it is shutting down (lame duck mode)";
+            return Some(End::Lost(why.to_owned()));
+        }
+        self.successor.take().map(End::Replaced)
+    }
+
+    /// Another connection may take this one's place, when nothing is on its way here.
+    fn prepare(&mut self, made: Result<Box<Session>, String>) {
+        self.coming = None;
+        match made {
+            Ok(session) => self.successor = Some(session),
+            Err(why) => self.presence.not_renewed(&self.session.server, &why),
         }
     }
 
@@ -302,7 +313,7 @@ enum Step {
     Fill,
     Drain,
     Renew,
-    Made(Result<Session, String>),
+    Made(Result<Box<Session>, String>),
     Test,
 }
 

@@ -115,18 +115,18 @@ pub(super) async fn connect(
 }
 
 /// A connection in the making that takes the place of another.
-pub(super) type Successor = Pin<Box<dyn Future<Output = Result<Session, String>>>>;
+pub(super) type Successor = Pin<Box<dyn Future<Output = Result<Box<Session>, String>>>>;
 
 impl Session {
     /// Another connection to the same server, with the certificates as they are now. Tried once.
     pub(super) fn again(&self, dialer: &Rc<Dialer>) -> Successor {
         let (dialer, peer) = (Rc::clone(dialer), self.peer.clone());
-        Box::pin(async move { limited(&dialer, &peer).await })
+        Box::pin(async move { limited(&dialer, &peer).await.map(Box::new) })
     }
 }
 
 /// Waits for a successor, for ever where none is in the making.
-pub(super) async fn made(successor: &mut Option<Successor>) -> Result<Session, String> {
+pub(super) async fn made(successor: &mut Option<Successor>) -> Result<Box<Session>, String> {
     match successor {
         Some(successor) => successor.await,
         None => std::future::pending().await,

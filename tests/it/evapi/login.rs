@@ -1,17 +1,9 @@
-//! Who gets in: TLS, client certificates, the shared secret, and how long a newcomer may take.
-
-use std::path::Path;
-use std::sync::Arc;
-
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::TempDir;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+//! Who gets in: the shared secret, and how long a newcomer may take. TLS is in `tests/it/tls`.
 
 use super::client::Client;
 use super::listener::{on, wait_counter};
-use crate::kamailio::{Config, Kamailio};
+use crate::certificates::Certificates;
+use crate::kamailio::Kamailio;
 use crate::require::needs;
 use crate::{port, turn, wait};
 
@@ -22,86 +14,6 @@ event_route[evapi:message-received] { $var(count) = $shtinc(count=>messages); ev
 event_route[evapi:connection-closed] { $var(count) = $shtinc(count=>closed); }
 "#;
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
-
-/// An authority, another one, and a server called localhost.
-struct Authorities {
-    folder: TempDir,
-    trusted: Issuer,
-    other: Issuer,
-}
-
-impl Authorities {
-    fn new() -> Self {
-        let made = Self {
-            folder: tempfile::Builder::new()
-                .prefix("sipbus-tls-")
-                .tempdir()
-                .unwrap(),
-            trusted: authority(),
-            other: authority(),
-        };
-        let (certificate, key) = issue(&made.trusted, "localhost");
-        made.write("server.pem", &certificate.pem());
-        made.write("server.key", &key.serialize_pem());
-        made.write("ca.pem", &made.trusted.pem());
-        made
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        std::fs::write(self.path(file), text).unwrap();
-    }
-
-    fn path(&self, file: &str) -> std::path::PathBuf {
-        Path::new(self.folder.path()).join(file)
-    }
-
-    /// A configuration that listens with TLS on this port.
-    fn on(&self, port: u16) -> Config {
-        let path = |file: &str| self.path(file).display().to_string();
-        Config::of("evapi")
-            .text_param("bind_addr", &format!("tls:127.0.0.1:{port}"))
-            .text_param("tls_cert_file", &path("server.pem"))
-            .text_param("tls_key_file", &path("server.key"))
-            .routes(ECHO)
-    }
-
-    fn demanding(&self, port: u16) -> Config {
-        let path = self.path("ca.pem").display().to_string();
-        self.on(port).text_param("tls_ca_file", &path)
-    }
-
-    /// A client that trusts the authority, and shows a certificate of an issuer.
-    fn client(&self, shown: Option<&Issuer>) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.trusted.der().clone()).unwrap();
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let Some(issuer) = shown else {
-            return builder.with_no_client_auth();
-        };
-        let (certificate, key) = issue(issuer, "router");
-        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        builder.with_client_auth_cert(chain, key.into()).unwrap()
-    }
-}
-
-fn authority() -> Issuer {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn issue(issuer: &Issuer, subject: &str) -> (rcgen::Certificate, KeyPair) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec![subject.to_string()]).unwrap();
-    (params.signed_by(&key, issuer).unwrap(), key)
-}
-
 fn echoes(client: &mut Client) {
     client.send("hello");
     assert_eq!(client.text(), "hello");
@@ -110,56 +22,10 @@ fn echoes(client: &mut Client) {
 /// The connection ends, and the script never heard of it.
 fn is_refused(kamailio: &Kamailio, mut client: Client, count: u64) {
     client.try_send_raw(b"5:hello,");
-    // A server that speaks TLS says why, which is no frame.
     assert!(client.until_cut().is_empty());
     wait_counter(kamailio, "logins_refused", count);
     let events = ["new", "messages", "closed"].map(|event| kamailio.counted(event));
     assert_eq!(events, [0; 3]);
-}
-
-#[test]
-fn a_client_is_served_over_tls() {
-    needs!("kamailio", "evapi");
-    let _turn = turn::light();
-    let (port, plain, made) = (port::free(), port::free(), Authorities::new());
-    let also = format!("127.0.0.1:{plain}");
-    let kamailio = made.on(port).text_param("bind_addr", &also).start();
-    let mut client = Client::tls(port, made.client(None));
-    echoes(&mut client);
-    // One bus with those who come without.
-    let mut other = Client::connect(&kamailio, plain);
-    echoes(&mut other);
-    assert_eq!(client.text(), "hello");
-    drop(client);
-    super::listener::wait_counted(&kamailio, "closed", 1);
-    kamailio.stop();
-}
-
-#[test]
-fn a_client_shows_its_certificate_where_that_is_demanded() {
-    needs!("kamailio", "evapi");
-    let _turn = turn::light();
-    let (port, made) = (port::free(), Authorities::new());
-    let kamailio = made.demanding(port).start();
-    is_refused(&kamailio, Client::tls(port, made.client(None)), 1);
-    is_refused(
-        &kamailio,
-        Client::tls(port, made.client(Some(&made.other))),
-        2,
-    );
-    echoes(&mut Client::tls(port, made.client(Some(&made.trusted))));
-    kamailio.stop();
-}
-
-#[test]
-fn a_client_without_tls_is_refused_where_tls_is_spoken() {
-    needs!("kamailio", "evapi");
-    let _turn = turn::light();
-    let (port, made) = (port::free(), Authorities::new());
-    let kamailio = made.on(port).start();
-    is_refused(&kamailio, Client::dial(([127, 0, 0, 1], port).into()), 1);
-    echoes(&mut Client::tls(port, made.client(None)));
-    kamailio.stop();
 }
 
 const SECRET: &str = "correct horse";
@@ -260,12 +126,15 @@ fn the_secret_goes_before_raw_bytes_too() {
 fn who_says_nothing_is_sent_away_in_time() {
     needs!("kamailio", "evapi");
     let _turn = turn::light();
-    let (port, secret, made) = (port::free(), port::free(), Authorities::new());
-    let kamailio = made
-        .on(port)
+    let (port, secret, made) = (port::free(), port::free(), Certificates::new());
+    let kamailio = crate::tls::clients::on(&made, port)
         .text_param("bind_addr", &format!("127.0.0.1:{secret}"))
         .text_param("shared_secret", SECRET)
         .number("login_timeout_ms", 200)
+        .routes(
+            r#"event_route[evapi:connection-new] { $var(count) = $shtinc(count=>new); }
+               event_route[evapi:connection-closed] { $var(count) = $shtinc(count=>closed); }"#,
+        )
         .start();
     for (count, port) in [port, secret].into_iter().enumerate() {
         let mut silent = Client::dial(([127, 0, 0, 1], port).into());

@@ -124,16 +124,6 @@ fn the_server_may_be_known_by_another_name() {
 }
 
 #[test]
-fn another_authority_is_refused() {
-    needs!("kamailio", "nats");
-    let _turn = turn::light();
-    let made = Made::new();
-    let nats = made.server(false);
-    let config = Config::at(&url("nats", &nats)).number("tls", 1);
-    is_refused(config.nats("tls_ca_file", &made.path("other.pem")));
-}
-
-#[test]
 fn another_host_name_is_refused() {
     needs!("kamailio", "nats");
     let _turn = turn::light();

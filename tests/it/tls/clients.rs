@@ -38,16 +38,20 @@ fn client(made: &Certificates, trusts: &str, shows: Option<&str>) -> ClientConfi
     builder.with_client_auth_cert(chain, key).unwrap()
 }
 
-/// Listens with `shown.pem`, for clients of the authority.
-fn demanding(made: &Certificates, port: u16) -> Config {
+/// Listens with `shown.pem`, and answers.
+pub(crate) fn on(made: &Certificates, port: u16) -> Config {
     made.renew("shown", "server");
     Config::of("evapi")
         .text_param("bind_addr", &format!("tls:127.0.0.1:{port}"))
         .text_param("tls_cert_file", &made.path("shown.pem"))
         .text_param("tls_key_file", &made.path("shown.key"))
-        .text_param("tls_ca_file", &made.path("ca.pem"))
         .number("max_clients", 64)
         .routes(ECHO)
+}
+
+/// The same for clients of the authority.
+fn demanding(made: &Certificates, port: u16) -> Config {
+    on(made, port).text_param("tls_ca_file", &made.path("ca.pem"))
 }
 
 fn echoes(client: &mut Client, what: &str) {
@@ -69,6 +73,11 @@ fn a_client_that_is_refused_is_told_of_in_the_log() {
             "its certificate is not from an authority that is trusted here",
         ),
         ("ca", Some("late"), "its certificate has expired"),
+        (
+            "namesake",
+            Some("client"),
+            "it does not trust the authority of the certificate that it was shown",
+        ),
         (
             "other",
             Some("client"),
@@ -129,12 +138,46 @@ fn new_certificates_are_for_newcomers() {
     assert!(refused.until_cut().is_empty());
     made.renew("shown", "server");
     assert_eq!(kamailio.rpc("evapi.tls_reload", &[]), "OK");
-    assert_eq!(kamailio.counter("tls_renewals"), 2);
+    kamailio.wait_counter("tls_renewals", 2);
     let mut third = newcomer("client");
     echoes(&mut third, "three");
     // Nobody who was there has lost anything.
     for client in [&mut first, &mut second] {
         assert_eq!(client.text(), "three");
     }
+    kamailio.stop();
+}
+
+#[test]
+fn a_client_is_served_over_tls() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let (port, plain, made) = (port::free(), port::free(), Certificates::new());
+    let also = format!("127.0.0.1:{plain}");
+    let kamailio = on(&made, port).text_param("bind_addr", &also).start();
+    let mut secure = Client::tls(port, client(&made, "ca", None));
+    echoes(&mut secure, "hello");
+    // One bus with those who come without.
+    let mut other = Client::connect(&kamailio, plain);
+    echoes(&mut other, "too");
+    assert_eq!(secure.text(), "too");
+    drop(secure);
+    kamailio.wait_counter("disconnections", 1);
+    kamailio.stop();
+}
+
+#[test]
+fn a_client_without_tls_is_refused_where_tls_is_spoken() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let (port, made) = (port::free(), Certificates::new());
+    let kamailio = on(&made, port).start();
+    let mut plain = Client::dial(([127, 0, 0, 1], port).into());
+    plain.try_send_raw(b"5:hello,");
+    // A server that speaks TLS says why, which is no frame.
+    assert!(plain.until_cut().is_empty());
+    kamailio.wait_counter("logins_refused", 1);
+    assert_eq!(kamailio.counted("messages"), 0);
+    echoes(&mut Client::tls(port, client(&made, "ca", None)), "hello");
     kamailio.stop();
 }

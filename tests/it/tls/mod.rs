@@ -1,7 +1,7 @@
 //! TLS, the same for every connector: who is refused, what operators are told, and that new
 //! certificates cost no message.
 
-mod clients;
+pub(crate) mod clients;
 mod matrix;
 mod proxy;
 mod reload;

@@ -45,18 +45,18 @@ impl Consumer<'_> {
             channel.leave(&mut session.output);
         }
         let left = |old: &Self| old.parked.is_none() && old.channels.iter().all(Channel::has_left);
-        let old = tokio::select! {
+        let ended = tokio::select! {
             left = self.serve(session, left) => left,
             served = next.serve(&mut fresh, |_| false), if !self.is_exclusive() => return served,
         };
-        if let Err(why) = old {
+        if let Err(why) = ended {
             // What was not acknowledged comes once more, on the other one.
             log::warn!(
                 "kazoo: {}: the old connection was lost before its end: {why}",
                 self.server
             );
         }
-        std::mem::replace(session, fresh).end().await;
+        let old = std::mem::replace(session, fresh);
         for (channel, old) in next.channels.iter_mut().zip(&self.channels) {
             channel.succeed(old);
         }
@@ -64,6 +64,7 @@ impl Consumer<'_> {
         self.parked = next.parked;
         self.blamed = false;
         (0..self.channels.len()).for_each(|at| self.show_at(at));
+        old.end().await;
         self.common.presence.renewed(self.index, self.role);
         Ok(())
     }
