@@ -45,17 +45,7 @@ pub(super) async fn run(
     let Some(server) = common.settings.servers.get(index).cloned() else {
         return;
     };
-    let mut consumer = Consumer {
-        common: &common,
-        server: &server,
-        index,
-        role,
-        channels,
-        parked: None,
-        up: false,
-        blamed: false,
-    };
-    consumer.channels.iter().for_each(|c| consumer.show(c));
+    let mut consumer = Consumer::new(&common, &server, index, role, channels);
     let failed = |why: &str| common.presence.failed(index, role, why);
     let mut reconnect = Reconnect::new(&common.settings);
     loop {
@@ -78,7 +68,7 @@ pub(super) async fn run(
     }
 }
 
-struct Consumer<'a> {
+pub(super) struct Consumer<'a> {
     common: &'a Common,
     server: &'a Server,
     index: usize,
@@ -92,8 +82,32 @@ struct Consumer<'a> {
     blamed: bool,
 }
 
-impl Consumer<'_> {
-    async fn serve(&mut self, session: &mut Session) -> Result<std::convert::Infallible, String> {
+impl<'a> Consumer<'a> {
+    pub(super) fn new(
+        common: &'a Common,
+        server: &'a Server,
+        index: usize,
+        role: Role,
+        channels: Vec<Channel>,
+    ) -> Self {
+        let consumer = Self {
+            common,
+            server,
+            index,
+            role,
+            channels,
+            parked: None,
+            up: false,
+            blamed: false,
+        };
+        consumer.channels.iter().for_each(|c| consumer.show(c));
+        consumer
+    }
+
+    pub(super) async fn serve(
+        &mut self,
+        session: &mut Session,
+    ) -> Result<std::convert::Infallible, String> {
         let mut rings = self.common.inboxes.rings();
         self.channels.iter_mut().for_each(Channel::reset);
         self.parked = None;
@@ -125,7 +139,7 @@ impl Consumer<'_> {
     }
 
     /// The connection is gone; the subscription that was being made may be why.
-    fn lost(&mut self, why: &str) {
+    pub(super) fn lost(&mut self, why: &str) {
         for at in 0..self.channels.len() {
             let asked = self.channels.get(at).map(|channel| channel.stage) == Some(Stage::Asked);
             if asked && self.blamed {

@@ -110,39 +110,55 @@ pub(super) async fn run(
         let session = reconnect.connect(&server, &settings, failed).await;
         line.blocked.set(false);
         line.frame_max.set(session.frame_max);
-        let ear = Ear {
-            line: &line,
-            presence: &presence,
-            progress: &progress,
-        };
-        let mut writer = Writer {
-            session,
-            ear,
-            confirms: settings.publisher_confirms,
-            taken_up_to: 0,
-            forced: true,
-        };
-        let why = writer.serve().await;
-        let Writer {
-            session, forced, ..
-        } = writer;
-        let Err(why) = why else {
+        let confirms = settings.publisher_confirms;
+        let served = serve(&line, session, confirms, &presence, &progress).await;
+        if let Some(session) = served {
             session.end().await;
             line.ended.notify_one();
             return;
-        };
-        let outstanding = line.tags.borrow().outstanding();
-        line.lose(if forced || outstanding == 0 {
-            Loss::Connection
-        } else {
-            Loss::Refusal {
-                why: why.clone(),
-                outstanding,
-            }
-        });
-        presence.down(line.index, Role::Publish, &why);
-        progress.notify_one();
+        }
     }
+}
+
+/// Writes and listens until the connection is lost; or until [`Line::end`], then the session is left.
+pub(super) async fn serve(
+    line: &Line,
+    session: Session,
+    confirms: bool,
+    presence: &Presence,
+    progress: &Notify,
+) -> Option<Session> {
+    let ear = Ear {
+        line,
+        presence,
+        progress,
+    };
+    let mut writer = Writer {
+        session,
+        ear,
+        confirms,
+        taken_up_to: 0,
+        forced: true,
+    };
+    let why = writer.serve().await;
+    let Writer {
+        session, forced, ..
+    } = writer;
+    let Err(why) = why else {
+        return Some(session);
+    };
+    let outstanding = line.tags.borrow().outstanding();
+    line.lose(if forced || outstanding == 0 {
+        Loss::Connection
+    } else {
+        Loss::Refusal {
+            why: why.clone(),
+            outstanding,
+        }
+    });
+    presence.down(line.index, Role::Publish, &why);
+    progress.notify_one();
+    None
 }
 
 /// Who is to hear what the server says.

@@ -8,6 +8,8 @@
 mod channel;
 mod confirm;
 mod consume;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inboxes;
 mod line;
 mod presence;
@@ -24,7 +26,7 @@ use crate::frame::kazoo::TARGETED;
 use crate::kazoo::settings::Settings;
 use crate::kazoo::subscription::{Exchange, Queue, Subscription};
 use crate::kazoo::table::Table;
-use crate::link::Link;
+use crate::link::{Link, Outbound};
 use channel::Channel;
 use consume::Common;
 use inboxes::Inboxes;
@@ -49,7 +51,31 @@ const TARGETED_EXCHANGE: &str = "targeted";
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let settings: Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
-    let settings = Rc::new(settings);
+    let (common, outbound, drain) = open(link, Rc::new(settings));
+    consume(&common, &drain);
+    let (inboxes, queries) = (Rc::clone(&common.inboxes), Rc::clone(&common.queries));
+    spawn_local(async move { inboxes.run().await });
+    spawn_local(async move { queries.run().await });
+    let progress = Rc::new(Notify::new());
+    let publisher = Publisher {
+        outbound,
+        lines: publish(&common, &progress),
+        primary: common
+            .settings
+            .primary()
+            .map(|(number, _)| number - 1)
+            .collect(),
+        presence: common.presence,
+        queries: common.queries,
+        progress,
+        in_flight: InFlight::default(),
+    };
+    publisher.run(drain).await;
+    Ok(())
+}
+
+/// What all connections share, the lanes, and the word to drain.
+fn open(link: Link, settings: Rc<Settings>) -> (Common, Outbound, watch::Receiver<bool>) {
     let Link {
         outbound,
         inbounds,
@@ -73,27 +99,13 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     queries.bury_the_dead();
     let presence = Presence::new(&settings, board, Rc::clone(&roster), Rc::clone(&inboxes));
     let common = Common {
-        settings: Rc::clone(&settings),
+        settings,
         presence: Rc::new(presence),
-        inboxes: Rc::clone(&inboxes),
-        queries: Rc::clone(&queries),
+        inboxes,
+        queries,
         roster,
     };
-    consume(&common, &drain);
-    spawn_local(async move { inboxes.run().await });
-    spawn_local(async move { queries.run().await });
-    let progress = Rc::new(Notify::new());
-    let publisher = Publisher {
-        outbound,
-        lines: publish(&common, &progress),
-        primary: settings.primary().map(|(number, _)| number - 1).collect(),
-        presence: common.presence,
-        queries: common.queries,
-        progress,
-        in_flight: InFlight::default(),
-    };
-    publisher.run(drain).await;
-    Ok(())
+    (common, outbound, drain)
 }
 
 /// Starts the connections for publishing.

@@ -11,6 +11,7 @@ use crate::module::arrived;
 use crate::nats::settings::{Settings, Subscription};
 use crate::nats::subject::SUBJECT_BYTES_MAX;
 use bytes::Buf;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -35,14 +36,7 @@ pub(super) async fn run(
                 continue;
             }
             presence.up(&server);
-            let mut consumer = Consumer {
-                session,
-                presence: &presence,
-                inbound: &mut inbound,
-                skip: 0,
-                interval: Duration::from_millis(settings.ping_interval_ms),
-            };
-            let Err(why) = consumer.serve().await;
+            let Err(why) = serve(session, &settings, &presence, &mut inbound).await;
             presence.down(&server, &why);
         }
     };
@@ -54,7 +48,7 @@ pub(super) async fn run(
 }
 
 /// Subscribes, and waits until the server has understood.
-async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), String> {
+pub(super) async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), String> {
     let text = format!("SUB {} {} 1\r\nPING\r\n", line.subject, line.queue);
     session::write(&mut session.writer, text.as_bytes()).await?;
     loop {
@@ -76,6 +70,23 @@ async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), Str
     }
 }
 
+/// Hands on what the server sends, until the connection ends.
+pub(super) async fn serve(
+    session: Session,
+    settings: &Settings,
+    presence: &Presence,
+    inbound: &mut Inbound,
+) -> Result<Infallible, String> {
+    let mut consumer = Consumer {
+        session,
+        presence,
+        inbound,
+        skip: 0,
+        interval: Duration::from_millis(settings.ping_interval_ms),
+    };
+    consumer.serve().await
+}
+
 struct Consumer<'a> {
     session: Session,
     presence: &'a Presence,
@@ -86,7 +97,7 @@ struct Consumer<'a> {
 }
 
 impl Consumer<'_> {
-    async fn serve(&mut self) -> Result<std::convert::Infallible, String> {
+    async fn serve(&mut self) -> Result<Infallible, String> {
         let mut unanswered = 0;
         let mut test_at = Instant::now() + self.interval;
         // What came together with the answer to SUB.

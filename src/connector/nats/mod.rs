@@ -6,6 +6,8 @@
 //! server has it.
 
 mod consume;
+#[doc(hidden)]
+pub mod fuzzing;
 mod presence;
 mod protocol;
 mod publish;

@@ -28,7 +28,7 @@ const IN_FLIGHT_COST: usize = 384 * 1024;
 const FRAME_COST_MIN: usize = 256;
 
 /// Why serving a connection ended.
-enum End {
+pub(super) enum End {
     /// Everything accepted is delivered, and nothing more is accepted.
     Drained,
     Lost(String),
@@ -48,15 +48,26 @@ pub(super) async fn run(
             () = nothing_left(&mut drain, &mut outbound) => return,
         };
         let server = session.server.clone();
-        outbound.rewind();
         presence.board().message_bytes_max(session.info.max_payload);
         presence.up(&server);
-        let mut publisher = Publisher::new(session, &settings, &presence, &mut outbound);
-        match publisher.serve(&mut drain).await {
+        match serve(session, &settings, &presence, &mut outbound, &mut drain).await {
             End::Drained => return,
             End::Lost(why) => presence.down(&server, &why),
         }
     }
+}
+
+/// Sends what the lanes have, until the connection ends.
+pub(super) async fn serve(
+    session: Session,
+    settings: &Settings,
+    presence: &Presence,
+    outbound: &mut Outbound,
+    drain: &mut watch::Receiver<bool>,
+) -> End {
+    outbound.rewind();
+    let mut publisher = Publisher::new(session, settings, presence, outbound);
+    publisher.serve(drain).await
 }
 
 /// Ends when the engine drains and there is nothing to deliver.

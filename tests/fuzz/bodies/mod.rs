@@ -9,6 +9,8 @@
     reason = "a broken promise is a panic"
 )]
 
+mod boundary;
+mod broker;
 mod frame;
 mod json;
 mod netstring;
@@ -16,6 +18,8 @@ mod setting;
 mod socket;
 mod subject;
 
+pub(crate) use boundary::boundary;
+pub(crate) use broker::broker;
 pub(crate) use frame::frame;
 pub(crate) use json::json;
 pub(crate) use netstring::netstring;
@@ -28,6 +32,8 @@ pub(crate) type Body = fn(&[u8]);
 
 /// All bodies, by the name of their target and of their folder of kept inputs.
 pub(crate) const BODIES: &[(&str, Body)] = &[
+    ("boundary", boundary),
+    ("broker", broker),
     ("frame", frame),
     ("json", json),
     ("netstring", netstring),
