@@ -7,7 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
-#[path = "fuzz/bodies.rs"]
+#[path = "fuzz/bodies/mod.rs"]
 mod bodies;
 
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! Where events go: `kafka:...`, `nats:subject`, `kazoo:exchange/routing_key`, `evapi:` or `evapi:tag`.
 
 use crate::evapi::TAG_BYTES_MAX;
-use crate::kafka::{property, socket as kafka};
+use crate::kafka::property::{self, IN_SOCKETS};
+use crate::kafka::socket as kafka;
 use crate::nats::subject;
 use std::fmt;
 
@@ -40,7 +41,7 @@ impl Socket {
     /// # Errors
     /// What is wrong, in one sentence without secrets.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let shown = property::redacted(text);
+        let shown = property::redacted(text, IN_SOCKETS);
         if text.len() > SOCKET_BYTES_MAX {
             return Err(format!("\"{shown}\": it is longer than 1024 bytes"));
         }
@@ -56,7 +57,7 @@ impl Socket {
                     text: text.to_owned(),
                     parsed: Box::new(parsed),
                 }),
-                Err(mistake) => Err(mistake.about(text)),
+                Err(mistake) => Err(mistake.about(text, IN_SOCKETS)),
             },
             "nats" => match subject::check_publish(rest.as_bytes()) {
                 Ok(()) => Ok(Self::Nats(rest.to_owned())),
@@ -103,7 +104,7 @@ impl Socket {
 impl fmt::Display for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kafka { text, .. } => f.write_str(&property::redacted(text)),
+            Self::Kafka { text, .. } => f.write_str(&property::redacted(text, IN_SOCKETS)),
             Self::Nats(subject) => write!(f, "nats:{subject}"),
             Self::Kazoo {
                 exchange,

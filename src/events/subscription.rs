@@ -2,6 +2,7 @@
 
 use super::name;
 use super::socket::Socket;
+use crate::kafka::property::{IN_SOCKETS, redacted};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,9 @@ impl Subscription {
         let Some((event, socket)) = line.split_once(char::is_whitespace) else {
             return Err("it must be an event and a socket, with a blank between".to_owned());
         };
-        name::check(event.as_bytes()).map_err(|why| format!("the event \"{event}\" {why}"))?;
+        // It may be the socket, where the two were mixed up.
+        let shown = redacted(event, IN_SOCKETS);
+        name::check(event.as_bytes()).map_err(|why| format!("the event \"{shown}\" {why}"))?;
         Ok(Self {
             event: event.to_owned(),
             socket: Socket::parse(socket.trim_start())?,

@@ -174,6 +174,13 @@ fn a_subscription_is_an_event_and_a_socket() {
     }
 }
 
+#[test]
+fn a_socket_in_the_events_place_keeps_its_secrets() {
+    let line = format!("kafka:h/t?g.sasl.password=hush{} E", "x".repeat(200));
+    let why = Subscription::parse(&line).unwrap_err();
+    assert!(!why.contains("hush"), "{why}");
+}
+
 proptest! {
     #[test]
     fn whatever_the_parameters_it_is_json(

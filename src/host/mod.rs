@@ -18,6 +18,7 @@ pub mod raw;
 pub mod report;
 
 use raw::sipbus_host;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_void};
 
@@ -60,13 +61,30 @@ pub(crate) fn set(host: &'static sipbus_host) {
     HOST.set(Some(host));
 }
 
-/// Logs one line through the host; without a host, nowhere.
+/// Logs one line through the host; without a host, nowhere. Line ends that came in with what is
+/// logged are shown as such: nobody can write a line of the log.
 pub fn log(level: Level, text: &str) {
     if let Some(log) = HOST.get().and_then(|host| host.log) {
+        let text = one_line(text);
         // SAFETY: H1, the host's functions may be called from its main thread; the text is valid
         // for the length given.
         unsafe { log(level as i32, text.as_ptr().cast(), text.len()) }
     }
+}
+
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line.into()
 }
 
 /// The index of the event route `name`, if the configuration has it.

@@ -55,23 +55,40 @@ pub fn is_secret(name: &str) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
-/// `text` with the values of secrets left out, whatever else it is: sockets, `consume` lines and
-/// `configuration` lines, sound or not.
+/// What parts the properties of a socket.
+pub const IN_SOCKETS: char = '&';
+
+/// What parts the properties of a `consume`, `configuration` or `topic` line.
+pub const IN_LINES: char = ';';
+
+/// `text`, sound or not, with the values of secrets left out; `separator` parts its properties.
 #[must_use]
-pub fn redacted(text: &str) -> String {
+pub fn redacted(text: &str, separator: char) -> String {
     let mut shown = String::with_capacity(text.len());
-    for piece in text.split_inclusive(['&', '?', ';']) {
-        let end = piece.trim_end_matches(['&', '?', ';']);
-        match end.split_once('=') {
-            Some((name, _)) if is_secret(name) => {
-                shown.push_str(name);
-                shown.push_str("=***");
-                shown.push_str(piece.get(end.len()..).unwrap_or_default());
-            }
-            _ => shown.push_str(piece),
+    let mut hides = false;
+    for piece in text.split_inclusive(separator) {
+        let part = piece.strip_suffix(separator).unwrap_or(piece);
+        let secret = behind_secret_name(part);
+        // A part without a name may be the rest of a secret that has a separator in it.
+        hides = secret.is_some() || (hides && !part.contains('='));
+        match secret {
+            Some(at) => shown.push_str(part.get(..at).unwrap_or_default()),
+            None if hides => {}
+            None => shown.push_str(part),
         }
+        if hides {
+            shown.push_str("***");
+        }
+        shown.push_str(piece.get(part.len()..).unwrap_or_default());
     }
     shown
+}
+
+/// Where the value of a secret begins.
+fn behind_secret_name(part: &str) -> Option<usize> {
+    let mut ends = part.match_indices('=').map(|(at, _)| at);
+    let end = ends.find(|at| is_secret(part.get(..*at).unwrap_or_default()))?;
+    Some(end + 1)
 }
 
 /// The properties of topics, as the library's CONFIGURATION.md classifies them. All others are global.

@@ -1,7 +1,7 @@
 //! The settings of the Kafka modules, and what the connector needs to know of them.
 
 use super::consume::{self, Consumer};
-use super::property::{self, Property};
+use super::property::{self, IN_LINES, IN_SOCKETS, Property};
 use super::socket::{self, Mistake, Socket};
 use crate::config::{COMMON, Common, FLAG, Given, Kind, Setting, TEXT, Values, check, row};
 use crate::events::socket as events;
@@ -110,16 +110,20 @@ impl Settings {
             match socket::parse_with_id(text) {
                 Ok((id, _)) if settings.target(&id).is_some() => mistakes.push(format!(
                     "broker_id = \"{}\": there is a broker_id [{id}] already",
-                    property::redacted(text)
+                    property::redacted(text, IN_SOCKETS)
                 )),
                 Ok((id, socket)) => settings.add(id, socket),
-                Err(mistake) => mistakes.push(format!("broker_id = {}", mistake.about(text))),
+                Err(mistake) => {
+                    mistakes.push(format!("broker_id = {}", mistake.about(text, IN_SOCKETS)))
+                }
             }
         }
         for text in values.texts("consume") {
             match consume::parse(text) {
                 Ok(consumer) => settings.consumers.push(consumer),
-                Err(mistake) => mistakes.push(format!("consume = {}", mistake.about(text))),
+                Err(mistake) => {
+                    mistakes.push(format!("consume = {}", mistake.about(text, IN_LINES)))
+                }
             }
         }
         settings.report_workers = values.size("report_workers");
@@ -151,21 +155,24 @@ impl Settings {
         if brokers.is_empty() {
             mistakes.push("brokers: it must be given".to_owned());
         } else if let Err(mistake) = socket::check_brokers(brokers) {
-            mistakes.push(format!("brokers = {}", mistake.about(brokers)));
+            mistakes.push(format!("brokers = {}", mistake.about(brokers, IN_LINES)));
         }
         let mut properties = Vec::new();
         let configuration = values.text("configuration").unwrap_or_default();
         match pairs(configuration, property::Class::Global) {
             Ok(given) => properties = given,
             Err(mistake) => {
-                mistakes.push(format!("configuration = {}", mistake.about(configuration)));
+                mistakes.push(format!(
+                    "configuration = {}",
+                    mistake.about(configuration, IN_LINES)
+                ));
             }
         }
         for text in values.texts("topic") {
             match topic(text) {
                 Ok((name, _)) if settings.target(&name).is_some() => mistakes.push(format!(
                     "topic = \"{}\": there is a topic {name} already",
-                    property::redacted(text)
+                    property::redacted(text, IN_LINES)
                 )),
                 Ok((name, own)) => {
                     let socket = Socket {
@@ -176,7 +183,7 @@ impl Settings {
                     };
                     settings.add(name, socket);
                 }
-                Err(mistake) => mistakes.push(format!("topic = {}", mistake.about(text))),
+                Err(mistake) => mistakes.push(format!("topic = {}", mistake.about(text, IN_LINES))),
             }
         }
         if settings.producers.is_empty() {

@@ -49,15 +49,16 @@ impl Mistake {
         Self::new(self.at + bytes, self.why)
     }
 
-    /// A sentence about `text`, without its secrets, that points at the character.
+    /// A sentence about `text`, whose properties `separator` parts, without its secrets, that points at
+    /// the character.
     #[must_use]
-    pub fn about(&self, text: &str) -> String {
+    pub fn about(&self, text: &str, separator: char) -> String {
         let before = text.get(..self.at).unwrap_or(text);
         format!(
             "\"{}\": character {}, behind \"{}\": {}",
-            property::redacted(text),
+            property::redacted(text, separator),
             before.chars().count() + 1,
-            property::redacted(before),
+            property::redacted(before, separator),
             self.why
         )
     }

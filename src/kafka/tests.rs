@@ -1,6 +1,6 @@
 use super::consume;
 use super::header;
-use super::property::{allow_idempotence, redacted};
+use super::property::{IN_LINES, IN_SOCKETS, allow_idempotence, redacted};
 use super::route;
 use super::settings::Settings;
 use super::socket::{parse, parse_with_id};
@@ -67,14 +67,22 @@ fn socket_errors_point_at_the_character() {
 
 #[test]
 fn secrets_are_never_shown() {
-    for text in [
-        "[k]h/t?g.sasl.password=hush&x",
-        "h g.ssl.key.password=hush",
-        "[k]h/t?g.sasl.jaas.config=hush&t.acks=9?",
-        "brokers=h;group=g;g.sasl.password=hush;oops",
-        "name=t;client.secret=hush",
+    for (text, separator) in [
+        ("[k]h/t?g.sasl.password=hush&x", IN_SOCKETS),
+        ("[k]h/t?g.sasl.password=a;hush", IN_SOCKETS),
+        ("[k]h/t?g.sasl.password=a?hush&t.acks=1", IN_SOCKETS),
+        ("[k]h/t?g.sasl.password=a&hush&t.acks=1", IN_SOCKETS),
+        ("[k]h=i/t?g.sasl.password=hush", IN_SOCKETS),
+        ("h g.ssl.key.password=hush", IN_SOCKETS),
+        ("[k]h/t?g.sasl.jaas.config=hush&t.acks=9?", IN_SOCKETS),
+        ("brokers=h;group=g;g.sasl.password=hush;oops", IN_LINES),
+        ("brokers=h;g.sasl.password=a&hush?hush;group=g", IN_LINES),
+        ("name=t;client.secret=hush", IN_LINES),
     ] {
-        assert!(!redacted(text).contains("hush"), "{}", redacted(text));
+        let shown = redacted(text, separator);
+        assert!(!shown.contains("hush"), "{shown}");
+        let acks = text.contains("t.acks=1");
+        assert_eq!(shown.contains("t.acks=1"), acks, "{shown}");
     }
     let shown = format!("{:?}", parse("h/t?g.sasl.password=hush&t.acks=1").unwrap());
     assert!(
@@ -85,7 +93,7 @@ fn secrets_are_never_shown() {
         "[k]h/t?g.sasl.password=hush&x",
         "[k]h/?g.ssl.keystore.password=hush",
     ] {
-        let said = parse_with_id(text).unwrap_err().about(text);
+        let said = parse_with_id(text).unwrap_err().about(text, IN_SOCKETS);
         assert!(!said.contains("hush"), "{said}");
     }
 }
@@ -261,10 +269,10 @@ proptest! {
     fn hostile_texts_never_panic(text: String) {
         for text in [text.clone(), format!("[k]{text}"), format!("kafka:h/t?{text}")] {
             if let Err(mistake) = parse_with_id(&text) {
-                drop(mistake.about(&text));
+                drop(mistake.about(&text, IN_SOCKETS));
             }
             if let Err(mistake) = consume::parse(&text) {
-                drop(mistake.about(&text));
+                drop(mistake.about(&text, IN_LINES));
             }
             drop(Settings::kafka(&given(&[("brokers", &text), ("topic", &text)])));
         }

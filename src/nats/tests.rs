@@ -129,6 +129,7 @@ fn url_errors_name_the_fault_and_never_the_password() {
     for (text, fault) in [
         ("http://u:secret@h", "nats://"),
         ("u:secret@h", "nats://"),
+        ("u:secret@h://", "nats://"),
         ("nats://u:secret@h:port", "port"),
         ("nats://u:secret@h:70000", "port"),
         ("nats://u:secret@h:0", "port"),

@@ -45,7 +45,10 @@ impl fmt::Debug for Server {
 /// `text` with what stands between the scheme and the last `@` left out.
 #[must_use]
 pub fn redacted(text: &str) -> String {
-    let start = text.find("://").map_or(0, |at| at + 3);
+    let first = text.find('@').unwrap_or(text.len());
+    let scheme = text.find("://").map_or(0, |at| at + 3);
+    // Behind an @ it is no scheme's end, and what stands in front may be a password.
+    let start = if scheme <= first { scheme } else { 0 };
     match text.rfind('@') {
         Some(at) if at >= start => format!(
             "{}***{}",

@@ -49,17 +49,7 @@ pub(super) async fn run(
     let Some(server) = common.dialer.settings.servers.get(index).cloned() else {
         return;
     };
-    let mut consumer = Consumer {
-        common: &common,
-        server: &server,
-        index,
-        role,
-        channels,
-        parked: None,
-        up: false,
-        blamed: false,
-    };
-    consumer.channels.iter().for_each(|c| consumer.show(c));
+    let mut consumer = Consumer::new(&common, &server, index, role, channels);
     let failed = |why: &str| common.presence.failed(index, role, why);
     let mut reconnect = Reconnect::new(&common.dialer.settings);
     let mut renewals = common.dialer.tls.renewals();
@@ -85,7 +75,7 @@ pub(super) async fn run(
     }
 }
 
-struct Consumer<'a> {
+pub(super) struct Consumer<'a> {
     common: &'a Common,
     server: &'a Server,
     index: usize,
@@ -99,9 +89,30 @@ struct Consumer<'a> {
     blamed: bool,
 }
 
-impl Consumer<'_> {
+impl<'a> Consumer<'a> {
+    pub(super) fn new(
+        common: &'a Common,
+        server: &'a Server,
+        index: usize,
+        role: Role,
+        channels: Vec<Channel>,
+    ) -> Self {
+        let consumer = Self {
+            common,
+            server,
+            index,
+            role,
+            channels,
+            parked: None,
+            up: false,
+            blamed: false,
+        };
+        consumer.channels.iter().for_each(|c| consumer.show(c));
+        consumer
+    }
+
     /// The connection is new.
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         self.channels.iter_mut().for_each(Channel::reset);
         self.parked = None;
         self.up = false;
@@ -112,7 +123,7 @@ impl Consumer<'_> {
     }
 
     /// Reads and acknowledges until `done`. May be dropped and called again.
-    async fn serve(
+    pub(super) async fn serve(
         &mut self,
         session: &mut Session,
         done: impl Fn(&Self) -> bool,
@@ -167,7 +178,7 @@ impl Consumer<'_> {
     }
 
     /// The connection is gone; the subscription that was being made may be why.
-    fn lost(&mut self, why: &str) {
+    pub(super) fn lost(&mut self, why: &str) {
         for at in 0..self.channels.len() {
             let asked = self.channels.get(at).map(|channel| channel.stage) == Some(Stage::Asked);
             if asked && self.blamed {

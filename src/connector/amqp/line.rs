@@ -134,48 +134,71 @@ pub(super) async fn run(
         let session = reconnect.connect(&server, &dialer, failed).await;
         line.blocked.set(false);
         line.frame_max.set(session.frame_max);
-        let ear = Ear {
-            line: &line,
-            presence: &presence,
-            progress: &progress,
-        };
-        let mut writer = Writer {
+        let ends = serve(
+            &line,
             session,
-            ear,
-            confirms: dialer.settings.publisher_confirms,
-            ends: Ends::new(),
-            taken_bytes: 0,
-            taken_up_to: 0,
-            base: 0,
-            asked: None,
-            can_ask: false,
-            forced: true,
-            successor: None,
-        };
-        let why = writer
-            .serve(&mut renewals, || again(&dialer, &server))
-            .await;
-        let Writer {
-            session, forced, ..
-        } = writer;
-        let Err(why) = why else {
+            &dialer,
+            &server,
+            &mut renewals,
+            &presence,
+            &progress,
+        );
+        if let Some(session) = ends.await {
             session.end().await;
             line.ended.notify_one();
             return;
-        };
-        let outstanding = line.tags.borrow().outstanding();
-        line.lose(if forced || outstanding == 0 {
-            Loss::Connection
-        } else {
-            Loss::Refusal {
-                why: why.clone(),
-                outstanding,
-            }
-        });
-        line.exchanges.borrow_mut().forget();
-        presence.down(line.index, Role::Publish, &why);
-        progress.notify_one();
+        }
     }
+}
+
+/// Writes and listens until the connection is lost; or until [`Line::end`], then the session is left.
+pub(super) async fn serve(
+    line: &Line,
+    session: Session,
+    dialer: &Rc<Dialer>,
+    server: &Server,
+    renewals: &mut watch::Receiver<u64>,
+    presence: &Presence,
+    progress: &Notify,
+) -> Option<Session> {
+    let ear = Ear {
+        line,
+        presence,
+        progress,
+    };
+    let mut writer = Writer {
+        session,
+        ear,
+        confirms: dialer.settings.publisher_confirms,
+        ends: Ends::new(),
+        taken_bytes: 0,
+        taken_up_to: 0,
+        base: 0,
+        asked: None,
+        can_ask: false,
+        forced: true,
+        successor: None,
+    };
+    let why = writer.serve(renewals, || again(dialer, server)).await;
+    let Writer {
+        session, forced, ..
+    } = writer;
+    let Err(why) = why else {
+        return Some(session);
+    };
+    let outstanding = line.tags.borrow().outstanding();
+    line.lose(if forced || outstanding == 0 {
+        Loss::Connection
+    } else {
+        Loss::Refusal {
+            why: why.clone(),
+            outstanding,
+        }
+    });
+    line.exchanges.borrow_mut().forget();
+    presence.down(line.index, Role::Publish, &why);
+    progress.notify_one();
+    None
 }
 
 /// Who is to hear what the server says.

@@ -9,6 +9,8 @@ mod channel;
 mod confirm;
 mod consume;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inboxes;
 mod line;
 mod presence;
@@ -27,7 +29,7 @@ use crate::kazoo::settings::Settings;
 use crate::kazoo::subscription::{Exchange, Queue, Subscription};
 use crate::kazoo::table::Table;
 use crate::kazoo::target;
-use crate::link::Link;
+use crate::link::{Link, Outbound};
 use channel::Channel;
 use consume::Common;
 use inboxes::Inboxes;
@@ -50,7 +52,32 @@ pub const CONNECTOR: Connector = Connector {
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let settings: Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
-    let settings = Rc::new(settings);
+    let (common, outbound, drain) = open(link, Rc::new(settings));
+    consume(&common, &drain);
+    let (inboxes, queries) = (Rc::clone(&common.inboxes), Rc::clone(&common.queries));
+    spawn_local(async move { inboxes.run().await });
+    spawn_local(async move { queries.run().await });
+    let progress = Rc::new(Notify::new());
+    let publisher = Publisher {
+        outbound,
+        lines: publish(&common, &progress),
+        primary: common
+            .dialer
+            .settings
+            .primary()
+            .map(|(number, _)| number - 1)
+            .collect(),
+        presence: common.presence,
+        queries: common.queries,
+        progress,
+        in_flight: InFlight::default(),
+    };
+    publisher.run(drain).await;
+    Ok(())
+}
+
+/// What all connections share, the lanes, and the word to drain.
+fn open(link: Link, settings: Rc<Settings>) -> (Common, Outbound, watch::Receiver<bool>) {
     let Link {
         outbound,
         inbounds,
@@ -83,25 +110,11 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
             tls,
         }),
         presence: Rc::new(presence),
-        inboxes: Rc::clone(&inboxes),
-        queries: Rc::clone(&queries),
+        inboxes,
+        queries,
         roster,
     };
-    consume(&common, &drain);
-    spawn_local(async move { inboxes.run().await });
-    spawn_local(async move { queries.run().await });
-    let progress = Rc::new(Notify::new());
-    let publisher = Publisher {
-        outbound,
-        lines: publish(&common, &progress),
-        primary: settings.primary().map(|(number, _)| number - 1).collect(),
-        presence: common.presence,
-        queries: common.queries,
-        progress,
-        in_flight: InFlight::default(),
-    };
-    publisher.run(drain).await;
-    Ok(())
+    (common, outbound, drain)
 }
 
 /// Starts the connections for publishing.

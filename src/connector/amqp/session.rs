@@ -177,25 +177,38 @@ async fn log_in(stream: TcpStream, server: &Server, dialer: &Dialer) -> Result<S
         let (reader, writer) = stream.into_split();
         (Box::new(reader), Box::new(writer))
     };
-    let now = Instant::now();
-    let mut session = Session {
-        reader,
-        writer,
-        input: BytesMut::with_capacity(READ_BYTES),
-        output: BytesMut::from(GREETING),
-        frame_max: FRAME_MIN,
-        heartbeat: None,
-        has_certificate: settings.tls.cert_file.is_some(),
-        unflushed: false,
-        heard: now,
-        spoke: now,
-    };
+    let mut session = Session::over(reader, writer);
+    session.has_certificate = settings.tls.cert_file.is_some();
     session.negotiate(server, settings.heartbeat_s).await?;
     Ok(session)
 }
 
 impl Session {
-    async fn negotiate(&mut self, server: &Server, heartbeat_s: u16) -> Result<(), String> {
+    /// A connection that is still to be logged in.
+    pub(super) fn over(
+        reader: Box<dyn AsyncRead + Unpin>,
+        writer: Box<dyn AsyncWrite + Unpin>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            reader,
+            writer,
+            input: BytesMut::with_capacity(READ_BYTES),
+            output: BytesMut::from(GREETING),
+            frame_max: FRAME_MIN,
+            heartbeat: None,
+            has_certificate: false,
+            unflushed: false,
+            heard: now,
+            spoke: now,
+        }
+    }
+
+    pub(super) async fn negotiate(
+        &mut self,
+        server: &Server,
+        heartbeat_s: u16,
+    ) -> Result<(), String> {
         loop {
             while let Some((_, frame, len)) = parse(&self.input, self.frame_max)? {
                 match frame {

@@ -5,7 +5,7 @@ use super::publish::Desk;
 use super::session::{Client, config, explain};
 use crate::frame::kafka::{Place, Publish, To};
 use crate::kafka::counter::slot;
-use crate::kafka::property::redacted;
+use crate::kafka::property::{IN_SOCKETS, redacted};
 use crate::kafka::{header, socket};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
             presence.board().count(slot::SOCKETS_REFUSED, 1);
             presence.complained(&format!(
                 "events for {} are left out: {why}",
-                redacted(&String::from_utf8_lossy(text))
+                redacted(&String::from_utf8_lossy(text), IN_SOCKETS)
             ));
         });
         self.sockets.insert(text.to_vec(), made.ok());
@@ -148,7 +148,7 @@ impl<'a> Session<'a> {
 
     fn open_socket(&mut self, text: &[u8]) -> Result<(String, usize, u16), String> {
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
-        let socket = socket::parse(text).map_err(|mistake| mistake.about(text))?;
+        let socket = socket::parse(text).map_err(|mistake| mistake.about(text, IN_SOCKETS))?;
         let settings = &self.desk.settings;
         let used = self.sockets.values().flatten().count();
         if used >= settings.sockets_max {

@@ -11,6 +11,7 @@ use crate::module::arrived;
 use crate::nats::settings::Subscription;
 use crate::nats::subject::SUBJECT_BYTES_MAX;
 use bytes::Buf;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -38,17 +39,15 @@ pub(super) async fn run(
                 continue;
             }
             presence.up(&server);
-            let mut consumer = Consumer {
+            let Err(why) = serve(
                 session,
-                presence: &presence,
-                inbound: &mut inbound,
-                skip: 0,
-                unanswered: 0,
-                interval: Duration::from_millis(dialer.settings.ping_interval_ms),
-                dialer: &dialer,
-                line: &line,
-            };
-            let Err(why) = consumer.serve(&mut renewals).await;
+                &dialer,
+                &presence,
+                &line,
+                &mut inbound,
+                &mut renewals,
+            )
+            .await;
             presence.down(&server, &why);
         }
     };
@@ -60,7 +59,7 @@ pub(super) async fn run(
 }
 
 /// Subscribes, and waits until the server has understood.
-async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), String> {
+pub(super) async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), String> {
     let text = format!("SUB {} {} 1\r\nPING\r\n", line.subject, line.queue);
     session::write(&mut session.writer, text.as_bytes()).await?;
     loop {
@@ -80,6 +79,28 @@ async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), Str
         }
         session::read(&mut session.reader, &mut session.buffer).await?;
     }
+}
+
+/// Hands on what the server sends, until the connection ends.
+pub(super) async fn serve(
+    session: Session,
+    dialer: &Rc<Dialer>,
+    presence: &Presence,
+    line: &Subscription,
+    inbound: &mut Inbound,
+    renewals: &mut watch::Receiver<u64>,
+) -> Result<Infallible, String> {
+    let mut consumer = Consumer {
+        session,
+        presence,
+        inbound,
+        skip: 0,
+        unanswered: 0,
+        interval: Duration::from_millis(dialer.settings.ping_interval_ms),
+        dialer,
+        line,
+    };
+    consumer.serve(renewals).await
 }
 
 /// What a consumer has to see to.
@@ -104,10 +125,7 @@ struct Consumer<'a> {
 }
 
 impl Consumer<'_> {
-    async fn serve(
-        &mut self,
-        renewals: &mut watch::Receiver<u64>,
-    ) -> Result<std::convert::Infallible, String> {
+    async fn serve(&mut self, renewals: &mut watch::Receiver<u64>) -> Result<Infallible, String> {
         let mut test_at = Instant::now() + self.interval;
         // A connection with other certificates.
         let mut coming = None;

@@ -6,6 +6,8 @@
 //! server has it.
 
 mod consume;
+#[doc(hidden)]
+pub mod fuzzing;
 mod presence;
 mod protocol;
 mod publish;
@@ -48,10 +50,8 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     } else {
         None
     };
-    let files = Rc::clone(&settings);
-    let tls = Rc::new(Held::new("nats", move || tls::config(&files)));
-    spawn_local(Rc::clone(&tls).renew(renewal, Rc::clone(&board)));
-    let dialer = Rc::new(Dialer { settings, tls });
+    let dialer = dialer(settings);
+    spawn_local(Rc::clone(&dialer.tls).renew(renewal, Rc::clone(&board)));
     let settings = &dialer.settings;
     let connections = 1 + settings.subscriptions.len();
     let presence = Rc::new(Presence::new(board, connections, events));
@@ -62,4 +62,11 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     }
     publish::run(Rc::clone(&dialer), presence, outbound, drain).await;
     Ok(())
+}
+
+/// What every connection is made with.
+fn dialer(settings: Rc<Settings>) -> Rc<Dialer> {
+    let files = Rc::clone(&settings);
+    let tls = Rc::new(Held::new("nats", move || tls::config(&files)));
+    Rc::new(Dialer { settings, tls })
 }

@@ -27,7 +27,7 @@ const IN_FLIGHT_COST: usize = 384 * 1024;
 const FRAME_COST_MIN: usize = 256;
 
 /// Why serving a connection ended.
-enum End {
+pub(super) enum End {
     /// Everything accepted is delivered, and nothing more is accepted.
     Drained,
     Lost(String),
@@ -60,8 +60,16 @@ pub(super) async fn run(
         };
         let server = session.server.clone();
         presence.board().message_bytes_max(session.info.max_payload);
-        let mut publisher = Publisher::new(session, &dialer, &presence, &mut outbound);
-        match publisher.serve(&mut drain, &mut renewals).await {
+        match serve(
+            session,
+            &dialer,
+            &presence,
+            &mut outbound,
+            &mut drain,
+            &mut renewals,
+        )
+        .await
+        {
             End::Drained => return,
             End::Lost(why) => presence.down(&server, &why),
             End::Replaced(session) => {
@@ -70,6 +78,19 @@ pub(super) async fn run(
             }
         }
     }
+}
+
+/// Sends what the lanes have, until the connection ends.
+pub(super) async fn serve(
+    session: Session,
+    dialer: &Rc<Dialer>,
+    presence: &Presence,
+    outbound: &mut Outbound,
+    drain: &mut watch::Receiver<bool>,
+    renewals: &mut watch::Receiver<u64>,
+) -> End {
+    let mut publisher = Publisher::new(session, dialer, presence, outbound);
+    publisher.serve(drain, renewals).await
 }
 
 /// Ends when the engine drains and there is nothing to deliver.

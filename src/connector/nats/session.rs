@@ -39,7 +39,7 @@ pub(super) struct Session {
     pub(super) buffer: BytesMut,
     pub(super) info: Info,
     /// Who it is with.
-    peer: Server,
+    pub(super) peer: Server,
     /// The address, for people.
     pub(super) server: String,
 }
@@ -63,7 +63,7 @@ impl Failover {
     }
 
     /// Takes the cluster's servers from what one of them says; they are logged in to like it.
-    fn discover(&mut self, info: &Info, like: &Server, configured: &[Server]) {
+    pub(super) fn discover(&mut self, info: &Info, like: &Server, configured: &[Server]) {
         let addresses = info.connect_urls.iter().filter_map(|url| {
             let (host, port) = url.rsplit_once(':')?;
             let host = host.trim_matches(['[', ']']).to_owned();
@@ -188,7 +188,10 @@ async fn attempt(server: &Server, dialer: &Dialer) -> Result<Session, String> {
     Ok(session)
 }
 
-async fn expect_info(stream: &mut TcpStream, buffer: &mut BytesMut) -> Result<Info, String> {
+pub(super) async fn expect_info<R: AsyncRead + Unpin + ?Sized>(
+    stream: &mut R,
+    buffer: &mut BytesMut,
+) -> Result<Info, String> {
     loop {
         if let Some((op, len)) = parse(buffer, 0)? {
             let Op::Info(json) = op else {
@@ -203,7 +206,7 @@ async fn expect_info(stream: &mut TcpStream, buffer: &mut BytesMut) -> Result<In
     }
 }
 
-async fn log_in(
+pub(super) async fn log_in(
     session: &mut Session,
     server: &Server,
     settings: &Settings,

@@ -84,6 +84,7 @@ fn bad_addresses_are_refused_without_their_password() {
         "amqp://u:secret@[::1",
         "amqp://u:secret@",
         "amqp://u:sec@secret@host:x",
+        "amqp:/u:secret@host?b=://c",
     ] {
         let why = parse(text, "local").unwrap_err();
         assert!(!why.contains("secret"), "{why}");
