@@ -47,11 +47,11 @@ thread_local! {
 /// A Kamailio that has started: settings, region, one process. The engine is said to be there.
 fn start() -> &'static Region {
     lifecycle::sipbus_host_set(&raw const HOST);
-    let program = std::env::current_exe().unwrap();
     // A start looks for the engine there; nobody runs it here.
-    let engine = program.with_file_name("sipbus-engine");
+    let engine = std::env::current_exe().unwrap();
+    let engine = engine.with_file_name("sipbus-engine");
     if !engine.exists() {
-        std::os::unix::fs::symlink(&program, engine).unwrap();
+        std::os::unix::fs::symlink("/proc/self/exe", engine).unwrap();
     }
     let socket = std::env::temp_dir().join(format!("sipbus-fuzz-{}", std::process::id()));
     let bind = format!("unix:{}", socket.display());
@@ -121,7 +121,8 @@ static HOST: sipbus_host = sipbus_host {
 unsafe extern "C" fn on_log(_level: i32, text: *const c_char, len: usize) {
     let text = bytes(Slice { bytes: text, len });
     let text = std::str::from_utf8(text).expect("log lines are UTF-8");
-    assert!(!text.contains("a bug in sipbus"), "{text}");
+    let said = text.split_once(": ").map_or(text, |(_, said)| said);
+    assert!(!said.starts_with("a bug in sipbus,"), "{text}");
     assert!(
         !text.contains(char::is_control),
         "more than a line: {text:?}"

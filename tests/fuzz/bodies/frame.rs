@@ -1,6 +1,6 @@
 //! Frames of all modules, in both directions.
 
-use sipbus::frame::{self, Frame, Header, evapi, kafka, kazoo, nats};
+use sipbus::frame::{Frame, Header, evapi, kafka, kazoo, nats};
 
 /// Whatever lies in a ring is read as a frame or refused; what was read can be written again, and
 /// what was written is read as it was.
@@ -127,7 +127,7 @@ fn written(input: &[u8]) {
     let bytes = event.write(|parts| parts.concat()).unwrap();
     assert_eq!(kazoo::Event::parse(&bytes), Some(event));
     assert!(bytes.len() <= rest.len() + kazoo::EVENT_OVERHEAD);
-    assert_eq!(frame::nats::Publish::parse(&bytes), None);
+    assert_eq!(nats::Publish::parse(&bytes), None);
 }
 
 fn suspended(number: u32) -> kazoo::Suspended {

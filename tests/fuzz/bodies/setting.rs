@@ -89,9 +89,15 @@ fn document(input: &[u8]) {
         return;
     };
     for (_, value) in document.modules {
-        _ = serde_json::from_value::<nats::settings::Settings>(value.clone());
-        _ = serde_json::from_value::<evapi::settings::Settings>(value.clone());
-        _ = serde_json::from_value::<kafka::settings::Settings>(value.clone());
-        _ = serde_json::from_value::<kazoo::settings::Settings>(value);
+        drop(serde_json::from_value::<nats::settings::Settings>(
+            value.clone(),
+        ));
+        drop(serde_json::from_value::<evapi::settings::Settings>(
+            value.clone(),
+        ));
+        drop(serde_json::from_value::<kafka::settings::Settings>(
+            value.clone(),
+        ));
+        drop(serde_json::from_value::<kazoo::settings::Settings>(value));
     }
 }
