@@ -20,6 +20,7 @@
 #include "core/mem/mem.h"
 #include "core/mem/shm.h"
 #include "core/route.h"
+#include "core/script_cb.h"
 
 #include <string.h>
 
@@ -198,8 +199,12 @@ static int run_route(sip_msg_t *msg, uint32_t route)
 
 	if(route >= (uint32_t)main_rt.entries || main_rt.rlist[route] == NULL)
 		return 0;
+	/* Modules end in these what a request began: tm its transaction. */
+	if(exec_pre_script_cb(msg, REQUEST_CB_TYPE) == 0)
+		return 1;
 	init_run_actions_ctx(&context);
 	run_top_route(main_rt.rlist[route], msg, &context);
+	exec_post_script_cb(msg, REQUEST_CB_TYPE);
 	return 1;
 }
 

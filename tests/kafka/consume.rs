@@ -1,7 +1,9 @@
 //! Consuming: order per partition, and where it goes on.
 
-use crate::stand::{Cluster, Seen, Stand, cluster, next, until};
+use crate::stand::{Cluster, Seen, Stand, WATCHDOG, cluster, next, until};
+use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
@@ -28,6 +30,26 @@ fn line(cluster: &Cluster, workers: usize) -> String {
         "brokers={};group=g;topics=t;workers={workers};t.auto.offset.reset=earliest;g.session.timeout.ms=6000;g.auto.commit.interval.ms=100;g.heartbeat.interval.ms=500",
         cluster.bootstrap_servers()
     )
+}
+
+/// The offsets that the group has stored, added up.
+fn committed(cluster: &Cluster) -> i64 {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", cluster.bootstrap_servers())
+        .set("group.id", "g")
+        .create()
+        .unwrap();
+    let metadata = consumer.fetch_metadata(Some("t"), WATCHDOG).unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in metadata.topics()[0].partitions() {
+        list.add_partition("t", partition.id());
+    }
+    let found = consumer.committed_offsets(list, WATCHDOG).unwrap();
+    let offsets = found.elements();
+    offsets
+        .iter()
+        .filter_map(|each| each.offset().to_raw().filter(|at| *at > 0))
+        .sum()
 }
 
 /// Collects until there are so many different ones; how often any came.
@@ -114,7 +136,7 @@ fn brokers_lost_and_found_again_lose_no_record() {
     for id in 1..=3 {
         cluster.broker_down(id).unwrap();
     }
-    std::thread::sleep(Duration::from_millis(300));
+    until("the loss is seen", || !stand.is_connected());
     for id in 1..=3 {
         cluster.broker_up(id).unwrap();
     }
@@ -130,8 +152,7 @@ fn a_second_member_gets_its_share_and_nothing_is_lost() {
     let mut workers = vec![first.worker(1)];
     let mut all = Vec::new();
     collect(&workers, &mut all, 800);
-    // The offsets' last commit is seen by nobody but the cluster.
-    std::thread::sleep(Duration::from_millis(500));
+    until("the offsets are there", || committed(&cluster) == 800);
     let mut second = Stand::start(&[("consume", &line(&cluster, 1))]);
     workers.push(second.worker(1));
     let mut sent = 100;
@@ -139,7 +160,6 @@ fn a_second_member_gets_its_share_and_nothing_is_lost() {
     until("the second consumes", || {
         produce(&cluster, "t", sent, 10);
         sent += 10;
-        std::thread::sleep(Duration::from_millis(100));
         shared.extend(workers[1].try_iter());
         !shared.is_empty()
     });

@@ -63,13 +63,18 @@ fn restarts_of_all_brokers_lose_nothing_and_change_no_order() {
             );
         }
         match number {
-            500 | 1500 => BROKERS
-                .iter()
-                .for_each(|id| cluster.broker_down(*id).unwrap()),
-            1000 | 2000 => BROKERS
-                .iter()
-                .for_each(|id| cluster.broker_up(*id).unwrap()),
-            _ if number % 100 == 0 => std::thread::sleep(Duration::from_millis(20)),
+            500 | 1500 => {
+                until("the brokers are used", || stand.is_connected());
+                BROKERS
+                    .iter()
+                    .for_each(|id| cluster.broker_down(*id).unwrap());
+            }
+            1000 | 2000 => {
+                until("the loss is seen", || !stand.is_connected());
+                BROKERS
+                    .iter()
+                    .for_each(|id| cluster.broker_up(*id).unwrap());
+            }
             _ => {}
         }
     }

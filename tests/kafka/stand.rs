@@ -13,6 +13,7 @@ use sipbus::frame::kafka::{Event, Publish, To};
 use sipbus::kafka::counter::COUNTERS;
 use sipbus::kafka::settings::Settings;
 use sipbus::link::Link;
+use sipbus::module::State;
 use sipbus::shm::inbox::Inbox;
 use sipbus::shm::lane::{Lane, Waker};
 use sipbus::shm::layout::ModulePlan;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 /// A safety net against a hang, not an assertion of speed.
-const WATCHDOG: Duration = Duration::from_secs(120);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(120);
 const PROCESSES: usize = 4;
 
 pub(crate) type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -134,6 +135,11 @@ impl Stand {
     pub(crate) fn counter(&self, name: &str) -> u64 {
         let named = |name: &str| COUNTERS.iter().find(|c| c.name.to_str() == Ok(name));
         named(name).unwrap().value(self.region, 0)
+    }
+
+    /// Whether the connector says that all its brokers are there.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.region.module(0).state.value() == State::Connected as u64
     }
 
     /// A figure of a line of the table.

@@ -20,13 +20,17 @@ fn the_stats_tell_of_every_broker_id() {
     let consume = format!("brokers={};group={topic};topics={topic}", kafka.bootstrap());
     let kamailio = at(&kafka, &topic)
         .text_param("broker_id", &dead)
+        .text_param(
+            "broker_id",
+            &format!("[held]127.0.0.1:{}/t", crate::port::free()),
+        )
         .text_param("consume", &consume)
         .number("drain_timeout_ms", 500)
         .routes(&format!("event_route[kafka:{topic}] {{ return; }}"))
         .request(r#"kafka_publish("$rU", "x"); $var(answer) = "rc=" + $rc;"#)
         .start();
     let mut sip = kamailio.sip();
-    for id in ["k1", "k1", "k1", "dead"] {
+    for id in ["k1", "k1", "k1", "dead", "held"] {
         assert_eq!(sip.message(id, b""), "rc=1");
     }
     kamailio.wait_counter("delivered", 3);
@@ -34,7 +38,7 @@ fn the_stats_tell_of_every_broker_id() {
     let stats = kamailio.rpc("kafka.stats", &[]);
     assert_eq!(stats["Total messages"], 4, "{stats}");
     assert_eq!(stats["Errors"], 1, "{stats}");
-    let [one, two] = &stats["brokers"].as_array().unwrap()[..] else {
+    let [one, two, held] = &stats["brokers"].as_array().unwrap()[..] else {
         panic!("{stats}");
     };
     assert_eq!(
@@ -55,11 +59,16 @@ fn the_stats_tell_of_every_broker_id() {
         "{stats}"
     );
     assert_ne!(two["last_error"], "", "{stats}");
+    assert_eq!((&held["id"], &held["taken"]), (&json!("held"), &json!(1)));
     let consumers = stats["consumers"].as_array().unwrap();
     assert_eq!(consumers[0]["group"], json!(topic), "{stats}");
     wait::until("the round trip is known", || {
         let stats = kamailio.rpc("kafka.stats", &[]);
         stats["brokers"][0]["round_trip_us"].as_u64() > Some(0)
+    });
+    wait::until("what waits is known", || {
+        let held = &kamailio.rpc("kafka.stats", &[])["brokers"][2];
+        (&held["queued"], &held["in_flight"]) == (&json!(1), &json!(0))
     });
     kamailio.stop();
 }

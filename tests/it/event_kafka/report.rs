@@ -97,6 +97,7 @@ fn what_a_route_does_to_the_variables_is_gone_in_the_next() {
     let topic = kafka.topic();
     // The key is the message, or none: so each report shows whether its variables are its own.
     let kamailio = at(&kafka, &topic)
+        .before("loadmodule \"tm.so\"")
         .request(
             r#"$var(i) = 0; $var(long) = "long";
                while ($var(i) < 1000) {
@@ -115,13 +116,15 @@ fn what_a_route_does_to_the_variables_is_gone_in_the_next() {
                        $var(c) = $shtinc(count=>wrong);
                    if ($var(i) mod 7 == 0 && $avp(kafka_key) != $null) $var(c) = $shtinc(count=>wrong);
                    if ($var(i) mod 7 != 0 && $avp(kafka_key) != $avp(kafka_msg)) $var(c) = $shtinc(count=>wrong);
+                   $var(c) = $shtinc(count=>reports);
                    switch ($var(i) mod 5) {
                        case 0: $(avp(kafka_msg)[*]) = $null; $avp(kafka_msg) = "x"; break;
                        case 1: $avp(kafka_key) = $null; $avp(kafka_other) = "in its place"; break;
                        case 2: $avp(kafka_msg) = "in front"; $avp(kafka_offset) = "a text"; break;
                        case 3: $(avp(kafka_offset)[*]) = 5; $(avp(kafka_status)[*]) = "a text"; break;
+                       # The transaction takes them over.
+                       case 4: if (t_newtran()) { $var(c) = $shtinc(count=>transactions); t_release(); } break;
                    }
-                   $var(c) = $shtinc(count=>reports);
                }"#,
         )
         .start();
@@ -130,6 +133,10 @@ fn what_a_route_does_to_the_variables_is_gone_in_the_next() {
         kamailio.counted("reports") == 1000
     });
     assert_eq!(kamailio.counted("wrong"), 0);
+    // tm takes those that are made up for one request that is repeated.
+    assert!(kamailio.counted("transactions") > 0);
+    let log = kamailio.log();
+    assert!(!log.contains("already in process"), "{log}");
     kamailio.stop();
 }
 

@@ -1,4 +1,4 @@
-//! KEMI: the same functions from Lua.
+//! KEMI: the same functions from Lua and Python.
 
 use super::{event, subscribed};
 use crate::require::needs;
@@ -24,13 +24,38 @@ function ksr_request_route()
 end
 "#;
 
-#[test]
-fn lua_raises_and_subscribes() {
-    needs!("kamailio", "event_kafka", "nats", "app_lua.so");
-    let _turn = turn::light();
+const PYTHON: &str = r#"
+import KSR as KSR
+
+def mod_init():
+    return kamailio()
+
+class kamailio:
+    def child_init(self, rank):
+        return 0
+
+    def ksr_request_route(self, msg):
+        if KSR.pv.get("$rm") == "OPTIONS":
+            KSR.sl.send_reply(200, "OK")
+            return 1
+        bus = KSR.event_kafka
+        results = [
+            bus.raise_event("E_TEST"),
+            bus.raise_event_json("E_TEST", '{"user": "%s"}' % KSR.pv.gete("$rU")),
+            bus.subscribe_event_expire("E_OTHER", "nats:events", 60),
+            bus.raise_event_json("E_OTHER", "[]"),
+            bus.subscribe_event_expire("E_OTHER", "nats:events", 0),
+            bus.subscribe_event("E_OTHER", "no socket"),
+            bus.raise_event(""),
+        ]
+        KSR.sl.send_reply(200, "rc=" + "".join(map(str, results)))
+        return 1
+"#;
+
+fn raises_and_subscribes(language: &str, file: &str, script: &str) {
     let nats = Nats::start();
     let (config, subscriber) = subscribed(&nats);
-    let kamailio = config.script("lua", "script.lua", LUA).start();
+    let kamailio = config.script(language, file, script).start();
     assert_eq!(kamailio.sip().message("alice", b""), "rc=11111-1-1");
     let sent: Vec<_> = subscriber.wait_for(3).iter().map(text).collect();
     let nothing = |name: &str| format!(r#"{{"jsonrpc":"2.0","method":"{name}"}}"#);
@@ -43,4 +68,18 @@ fn lua_raises_and_subscribes() {
         ]
     );
     kamailio.stop();
+}
+
+#[test]
+fn lua_raises_and_subscribes() {
+    needs!("kamailio", "event_kafka", "nats", "app_lua.so");
+    let _turn = turn::light();
+    raises_and_subscribes("lua", "script.lua", LUA);
+}
+
+#[test]
+fn python_raises_and_subscribes() {
+    needs!("kamailio", "event_kafka", "nats", "app_python3.so");
+    let _turn = turn::light();
+    raises_and_subscribes("python", "script.py", PYTHON);
 }
