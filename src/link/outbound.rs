@@ -202,6 +202,19 @@ impl Outbound {
         }
     }
 
+    /// Shows the frames that are there to be taken, and takes none.
+    pub fn look(&mut self, mut each: impl FnMut(&[u8])) {
+        for lane in &mut self.lanes {
+            let before = lane.end.cursor();
+            while !lane.broken
+                && let Ok(Some(frame)) = lane.end.take()
+            {
+                each(frame);
+            }
+            lane.end.back_to(before);
+        }
+    }
+
     /// True if there is nothing to take.
     pub fn is_empty(&mut self) -> bool {
         self.lanes

@@ -20,13 +20,19 @@ use crate::kazoo::payload;
 use crate::link::{Mark, Outbound, Verdict};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// Cost of the frames of a batch.
 const BATCH_COST: usize = 16 * 1024;
 
 /// Cost of what is on its way and not confirmed: what can arrive twice after a crash.
 const IN_FLIGHT_COST: usize = 384 * 1024;
+
+/// Where nothing more can be sent, the queries that wait in the lanes are looked at so often: their time
+/// may be over.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// A frame costs its bytes, but no less than this: many small ones are as many duplicates.
 const FRAME_COST_MIN: usize = 256;
@@ -77,6 +83,7 @@ impl Publisher {
     /// Runs until the engine drains and everything is delivered.
     pub(super) async fn run(mut self, mut drain: watch::Receiver<bool>) {
         let mut draining = false;
+        let mut look_at: Option<Instant> = None;
         loop {
             self.look_at_lines();
             self.release();
@@ -85,9 +92,15 @@ impl Publisher {
                 break;
             }
             let waits = full || (draining && self.usable().is_none());
+            let soon = || Instant::now() + LOOK_PAUSE;
+            look_at = waits.then(|| look_at.unwrap_or_else(soon));
             tokio::select! {
                 () = self.progress.notified() => {}
                 () = self.outbound.ready(), if !waits => {}
+                () = tokio::time::sleep_until(look_at.unwrap_or_else(soon)), if look_at.is_some() => {
+                    self.look_ahead();
+                    look_at = None;
+                }
                 // A closed channel means that the engine is gone: drain as well.
                 _ = drain.wait_for(|drain| *drain), if !draining => {
                     draining = true;
@@ -178,6 +191,17 @@ impl Publisher {
                 return true;
             }
         }
+    }
+
+    /// Queries that cannot be sent yet get their deadlines already.
+    fn look_ahead(&mut self) {
+        let queries = &self.queries;
+        self.outbound.look(|frame| {
+            if let Some(Order::Query(query)) = Order::parse(frame) {
+                // Whether it is still to be sent is asked once more then.
+                _ = queries.enter(&query);
+            }
+        });
     }
 
     /// Queries among the frames fail now.

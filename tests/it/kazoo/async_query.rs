@@ -135,6 +135,46 @@ fn a_query_that_nobody_answers_runs_the_failure_route() {
 }
 
 #[test]
+fn a_query_behind_a_server_that_is_stuck_ends_by_its_deadline() {
+    needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
+    let _turn = turn::light();
+    let rabbit = Rabbit::start();
+    let kamailio = start(
+        suspending(broker::at(&rabbit.url()))
+            .number("amqp_query_timeout_sec", 0)
+            .number("amqp_query_timeout_micro", 200_000)
+            .routes(ROUTES)
+            .request(&format!(
+                r#"if ($rU == "fill") {{
+                       $var(i) = 0;
+                       while ($var(i) < 1000) {{
+                           kazoo_publish("amq.topic", "k", "{{'text': '$rb'}}");
+                           $var(i) = $var(i) + 1;
+                       }}
+                       send_reply("200", "filled"); exit;
+                   }}
+                   {}"#,
+                asking("amq.topic")
+            )),
+    );
+    let mut sip = kamailio.sip();
+    let body = [b'x'; 1024];
+    let number = sip.send("MESSAGE", "fill", &body);
+    assert_eq!(answer(&sip, number), (200, "filled".into()));
+    wait_counter(&kamailio, "confirmed", 1000);
+    // More than may be on its way without being confirmed: the query stands behind it.
+    rabbit.freeze();
+    let number = sip.send("MESSAGE", "fill", &body);
+    assert_eq!(answer(&sip, number), (200, "filled".into()));
+    let number = sip.send("MESSAGE", "x", b"");
+    assert_eq!(answer(&sip, number), (500, "failed".into()));
+    assert_eq!(counter(&kamailio, "timeouts"), 1);
+    rabbit.thaw();
+    wait_counter(&kamailio, "confirmed", 2000);
+    kamailio.stop();
+}
+
+#[test]
 fn the_timeout_may_be_each_requests_own() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
     let _turn = turn::light();
@@ -384,6 +424,7 @@ fn a_canceled_call_ends_and_its_answer_is_late() {
             ),
     );
     Sipp::start("cancel.xml", kamailio.port(), 10, 1).succeed();
+    wait::until("the question has arrived", || !silent.seen().is_empty());
     let question: Value = silent.seen()[0].json();
     let reply = json!({"Msg-ID": question["Msg-ID"], "Answer": "late"}).to_string();
     Bus::to(port).publish("targeted", question["Server-ID"].as_str().unwrap(), reply);

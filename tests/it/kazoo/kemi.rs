@@ -23,6 +23,7 @@ function ksr_request_route()
     add(KSR.kazoo.kazoo_query("k.ask", "q", '{"User":"' .. user .. '"}'))
     KSR.kazoo.kazoo_json(KSR.pv.gete("$kzR"), "Answer", "$var(x)")
     add(KSR.pv.gete("$var(x)"))
+    add(KSR.kazoo.kazoo_query_headers("k.ask", "headers", '{"User":"two"}', "h=" .. user))
     add(KSR.kazoo.kazoo_json('{"a":{"b":1}}', "a.b", "$var(x)"))
     add(KSR.pv.gete("$var(x)"))
     add(KSR.kazoo.kazoo_json_keys('{"a":{"b":1}}', "a", "$avp(k)"))
@@ -66,6 +67,7 @@ class kamailio:
             KSR.kazoo.kazoo_publish("k.seen", "bad", "[]"),
             KSR.kazoo.kazoo_query("k.ask", "q", '{"User":"%s"}' % user),
             KSR.kazoo.kazoo_json(KSR.pv.gete("$kzR"), "Answer", "$var(x)") and KSR.pv.gete("$var(x)"),
+            KSR.kazoo.kazoo_query_headers("k.ask", "headers", '{"User":"two"}', "h=" + user),
             KSR.kazoo.kazoo_json('{"a":{"b":1}}', "a.b", "$var(x)"),
             KSR.pv.gete("$var(x)"),
             KSR.kazoo.kazoo_json_keys('{"a":{"b":1}}', "a", "$avp(k)"),
@@ -94,7 +96,7 @@ fn works(language: &str, file: &str, script: &str) {
     let port = Rabbit::shared().port();
     let bus = Bus::to(port);
     let seen = bus.listen("k.seen", "topic", "#");
-    let _service = service(port, "k.ask", "#", |question| {
+    let service = service(port, "k.ask", "#", |question| {
         vec![json!({"Answer": question["User"]})]
     });
     let kamailio = start(
@@ -103,7 +105,8 @@ fn works(language: &str, file: &str, script: &str) {
             .script(language, file, script),
     );
     let answer = kamailio.sip().message("alice", b"");
-    assert_eq!(answer, "1 1 -1 1 alice 1 1 1 b 1 a%2Eb -1 ");
+    assert_eq!(answer, "1 1 -1 1 alice 1 1 1 1 b 1 a%2Eb -1 ");
+    assert_eq!(service.seen()[1].headers["h"], "alice");
     let of = |key: &str| {
         let all = seen.messages().into_iter();
         all.filter(|each| each.key == key).collect::<Vec<_>>()
@@ -148,7 +151,14 @@ function ksr_request_route()
         KSR.sl.send_reply(200, "OK")
         return 1
     end
-    if KSR.kazoo.kazoo_async_query(KSR.pv.gete("$rU"), "q", "{}", "ksr_answered", "ksr_failed") < 0 then
+    local exchange = KSR.pv.gete("$rU")
+    local rc
+    if exchange == "k.async" then
+        rc = KSR.kazoo.kazoo_async_query(exchange, "q", "{}", "ksr_answered", "ksr_failed")
+    else
+        rc = KSR.kazoo.kazoo_query_async(exchange, "q", "{}", "ksr_answered", "ksr_failed")
+    end
+    if rc < 0 then
         KSR.tm.t_reply(503, "false")
     end
     return 1

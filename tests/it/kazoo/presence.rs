@@ -290,6 +290,46 @@ fn what_is_missing_wrong_or_of_another_kind() {
     kamailio.stop();
 }
 
+const LUA: &str = r#"
+function ksr_request_route()
+    if KSR.pv.get("$rm") == "OPTIONS" then
+        KSR.sl.send_reply(200, "OK")
+        return 1
+    end
+    local user = KSR.pv.gete("$rU")
+    local json = KSR.pv.gete("$rb")
+    local rc = 0
+    if user == "any" then rc = KSR.kazoo.kazoo_pua_publish(json)
+    elseif user == "mwi" then rc = KSR.kazoo.kazoo_pua_publish_mwi(json)
+    elseif user == "presence" then rc = KSR.kazoo.kazoo_pua_publish_presence(json)
+    elseif user == "dialog" then rc = KSR.kazoo.kazoo_pua_publish_dialoginfo(json)
+    end
+    KSR.sl.send_reply(200, "rc=" .. rc)
+    return 1
+end
+"#;
+
+#[test]
+fn a_kemi_script_writes_the_same_rows() {
+    needs!("kamailio", "kazoo", "db_sqlite.so", "app_lua.so", "python3");
+    let _turn = turn::light();
+    let (config, database) = with_database(alone().number("drain_timeout_ms", 100));
+    let kamailio = config.script("lua", "presence.lua", LUA).start();
+    for (user, call) in [("any", "call-1"), ("dialog", "call-2")] {
+        assert_eq!(send(&kamailio, user, &dialog("early", call)), "rc=1");
+    }
+    for user in ["mwi", "presence"] {
+        assert_eq!(send(&kamailio, user, &dialog("early", "call-3")), "rc=1");
+    }
+    assert_eq!(send(&kamailio, "presence", &json!({})), "rc=-1");
+    let count = |event| database.rows(event).len();
+    assert_eq!(
+        (count("dialog"), count("message-summary"), count("presence")),
+        (2, 1, 1)
+    );
+    kamailio.stop();
+}
+
 #[test]
 fn without_a_database_the_functions_are_false() {
     needs!("kamailio", "kazoo");
