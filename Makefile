@@ -37,11 +37,11 @@ shims := $(patsubst kamailio-glue/%/,%,$(dir $(wildcard kamailio-glue/*/*_mod.c)
 examples := $(patsubst examples/%/run,%,$(wildcard examples/*/run))
 products := libsipbus.so sipbus-engine $(shims:=.so)
 
-# The models of ring, mailbox and registry run under loom: a build of its own, in which loom's types stand for the atomics.
-# They are small enough to be explored without optimisation, which takes longer than it saves; the ring's and the mailbox's
-# even without a bound on preemptions.
+# The models of ring, lane, inbox, mailbox and registry run under loom: a build of its own, in which loom's types stand for the atomics.
+# They are small enough to be explored without optimisation, which takes longer than it saves; most even without
+# a bound on preemptions.
 model = RUSTFLAGS='--cfg sipbus_loom' cargo test --locked --no-default-features --target-dir target/loom \
-	--test ring_model --test mailbox_model --test registry_model
+	$(patsubst tests/%.rs,--test %,$(wildcard tests/*_model.rs))
 # Every file of tests/ but the models, and tests/kafka; tests/it, the other folder, is the integration tier.
 unit_tests = $(patsubst tests/%.rs,--test %,$(filter-out tests/%_model.rs,$(wildcard tests/*.rs))) --test kafka
 c_files = $(wildcard include/sipbus_host.h kamailio-glue/*/*.[ch] tests/*/*.c)

@@ -36,5 +36,6 @@ pub mod operation;
 mod outbox;
 mod slice;
 mod status;
+mod title;
 
 pub use slice::Slice;

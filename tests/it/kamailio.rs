@@ -9,7 +9,7 @@ pub(crate) use crate::config::{Config, WORKERS};
 use crate::process::Server;
 use crate::rpc::Rpc;
 use crate::sip::Sip;
-use crate::{port, require, wait};
+use crate::{memory, port, require, wait};
 
 impl Config {
     fn spawn(self, more: &[&str]) -> Kamailio {
@@ -23,6 +23,7 @@ impl Config {
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
         let program = require::program("kamailio").unwrap();
+        let (program, args) = memory::watched(program, args, folder);
         let server = Server::spawn("kamailio", &program, &args, folder);
         let rpc = Rpc::new(folder, &folder.join("rpc"));
         Kamailio {
@@ -30,7 +31,7 @@ impl Config {
             server,
             port,
             rpc,
-            _folder: self.folder,
+            folder: self.folder,
         }
     }
 
@@ -79,6 +80,7 @@ impl Config {
         let left = kamailio.server.family().members();
         let log = kamailio.log();
         let status = status.ok_or_else(|| log.clone())?;
+        memory::verify(kamailio.folder.path());
         assert!(left.is_empty(), "processes left: {left:?}");
         Ok((status, log))
     }
@@ -86,7 +88,9 @@ impl Config {
     /// Runs `kamailio -c`: its status and its log.
     pub(crate) fn check(self) -> (ExitStatus, String) {
         let mut kamailio = self.spawn(&["-c"]);
-        (kamailio.server.wait(), kamailio.log())
+        let status = kamailio.server.wait();
+        memory::verify(kamailio.folder.path());
+        (status, kamailio.log())
     }
 }
 
@@ -97,7 +101,7 @@ pub(crate) struct Kamailio {
     port: u16,
     rpc: Rpc,
     // Holds the configuration, the sockets and the log.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Kamailio {
@@ -202,6 +206,7 @@ impl Kamailio {
             .filter(|line| made_by(line).is_some_and(|pid| family.contains(&pid)))
             .collect();
         assert!(segments.is_empty(), "shared memory left: {segments:?}");
+        memory::verify(self.folder.path());
         self.log()
     }
 }
