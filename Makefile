@@ -1,6 +1,7 @@
 # make           builds libsipbus.so, sipbus-engine and the modules into target/modules/
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
+# make test-memory  a choice of the integration tests with Kamailio under valgrind, MEMORY_TESTS if you name others
 # make bench     measures, side by side with the distribution's modules
 # make soak      all modules under mixed load for MINUTES (30), their servers restarted meanwhile: what grew, what was lost
 # make deb       a Debian package of the same, in target/deb/
@@ -105,6 +106,16 @@ test-integration: all deb
 		examples/$$example/run </dev/null || exit 1; \
 	done
 
+# A choice of each module's functions, events and lifecycle: under valgrind they take many times as long. MEMORY_TESTS names
+# others, as cargo test does.
+MEMORY_TESTS ?= nats::functions nats::consume nats::lifecycle::a_daemonized kazoo::functions::headers kazoo::json \
+	kazoo::async_query::an_answer kazoo::query::every_form kazoo::events::the_first_route kazoo::lifecycle::all_modules \
+	event_kafka::functions event_kafka::report event_kafka::consume::a_record_shows event_kafka::lifecycle::what_was \
+	evapi::functions evapi::suspend::an_answer evapi::events::each_event evapi::lifecycle::what_was events::raise
+
+test-memory: deps all
+	SIPBUS_VALGRIND=1 SIPBUS_WATCHDOG=600 cargo test --locked --test it -- $(MEMORY_TESTS)
+
 bench: deps all
 	@exec benches/run
 
@@ -133,5 +144,5 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: all need rust headers run deps test lint test-unit test-model test-integration bench soak deb install uninstall clean \
+.PHONY: all need rust headers run deps test lint test-unit test-model test-integration test-memory bench soak deb install uninstall clean \
 	$(shims:%=shim-%)
