@@ -1,6 +1,7 @@
 # make           builds libsipbus.so, sipbus-engine and the modules into target/modules/
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
+# make test-memory  a choice of the integration tests with Kamailio under valgrind, MEMORY_TESTS if you name others
 # make audit     has cargo-deny look at the dependencies
 # make bench     measures, side by side with the distribution's modules; the table and its picture go into benches/
 # make soak      all modules under mixed load for MINUTES (30), their servers restarted meanwhile: what grew, what was lost
@@ -38,11 +39,11 @@ shims := $(patsubst kamailio-glue/%/,%,$(dir $(wildcard kamailio-glue/*/*_mod.c)
 examples := $(patsubst examples/%/run,%,$(wildcard examples/*/run))
 products := libsipbus.so sipbus-engine $(shims:=.so)
 
-# The models of ring, mailbox and registry run under loom: a build of its own, in which loom's types stand for the atomics.
-# They are small enough to be explored without optimisation, which takes longer than it saves; the ring's and the mailbox's
-# even without a bound on preemptions.
+# The models of ring, lane, inbox, mailbox and registry run under loom: a build of its own, in which loom's types stand for the atomics.
+# They are small enough to be explored without optimisation, which takes longer than it saves; most even without
+# a bound on preemptions.
 model = RUSTFLAGS='--cfg sipbus_loom' cargo test --locked --no-default-features --target-dir target/loom \
-	--test ring_model --test mailbox_model --test registry_model
+	$(patsubst tests/%.rs,--test %,$(wildcard tests/*_model.rs))
 # Every file of tests/ but the models, and tests/kafka; tests/it, the other folder, is the integration tier.
 unit_tests = $(patsubst tests/%.rs,--test %,$(filter-out tests/%_model.rs,$(wildcard tests/*.rs))) --test kafka
 c_files = $(wildcard include/sipbus_host.h kamailio-glue/*/*.[ch] tests/*/*.c)
@@ -111,6 +112,18 @@ test-integration: all deb
 		examples/$$example/run </dev/null || exit 1; \
 	done
 
+# A choice of each module's functions, events and lifecycle: under valgrind they take many times as long. MEMORY_TESTS names
+# others, as cargo test does.
+# What asks the time by rustix (kazoo's queries, subscriptions to events) cannot run there: it reads the kernel's vDSO, which
+# valgrind hides.
+MEMORY_TESTS ?= nats::functions::a_timer \
+	event_kafka::functions::two_arguments event_kafka::report::a_delivered event_kafka::consume::a_record_shows \
+	event_kafka::lifecycle::what_was evapi::functions::a_close_ends evapi::functions::a_tag_can evapi::suspend::an_answer \
+	evapi::events::each_event evapi::lifecycle::what_was
+
+test-memory: deps all
+	SIPBUS_VALGRIND=1 SIPBUS_WATCHDOG=600 cargo test --locked --test it -- $(MEMORY_TESTS)
+
 bench: deps all
 	@exec benches/run --figures benches
 
@@ -139,5 +152,5 @@ uninstall:
 clean:
 	@rm -rf target
 
-.PHONY: all need rust headers run deps test lint audit test-unit test-model test-integration bench soak deb install uninstall clean \
+.PHONY: all need rust headers run deps test lint audit test-unit test-model test-integration test-memory bench soak deb install uninstall clean \
 	$(shims:%=shim-%)

@@ -4,9 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use sipbus::shm::lane::{Lane, LaneEnd, Waker};
+use sipbus::shm::lane::{Lane, LaneEnd};
 use sipbus::shm::layout::ModulePlan;
 use sipbus::shm::region::Region;
+use sipbus::shm::waker::Waker;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

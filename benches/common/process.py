@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -54,9 +55,10 @@ class Program:
             self.kill()
 
     def signal_all(self, number):
-        """To the program and all that descends from it: it is still there, so they are what they were."""
+        """To the program and all that descends from it: it is still there, so they are what they were, or gone."""
         for pid in family(self.process.pid):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def kill(self):
         self.signal_all(signal.SIGKILL)

@@ -6,7 +6,6 @@ from slope import half, slope
 # (its 95 % interval lies above) and makes more than the second, which pages that are touched for the first time do.
 LIMITS = {
     "Pss": (1024, 512),
-    "Rss": (1024, 1024),
     "pkg": (64, 32),
     "descriptors": (4, 1),
     "threads": (4, 1),

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from common.process import Failure, memory_kib
@@ -29,8 +30,9 @@ def region_used_kib(pid):
     """Of the memory that all map, the pages that were touched: as the process's descriptor of it tells."""
     total = 0
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        if os.readlink(entry).startswith("/memfd:"):
-            total += os.stat(entry).st_blocks
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(entry).startswith("/memfd:"):
+                total += os.stat(entry).st_blocks
     return total // 2
 
 

@@ -5,12 +5,13 @@ use super::guard::guard;
 use super::instance::{self, Module};
 use super::outbox::{Outbox, Slot};
 use super::slice::{Slice, text};
+use super::title::kept;
 use crate::evapi::settings::Settings;
 use crate::evapi::{TAG_BYTES_MAX, counter, listen};
 use crate::frame::evapi::{Order, To};
 use crate::host::{Level, event_route, log};
 use std::cell::{Cell, OnceCell};
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{c_char, c_int};
 
 /// The module's name.
 pub(super) const NAME: &str = "evapi";
@@ -99,8 +100,7 @@ pub extern "C" fn sipbus_evapi_worker_title(worker: u32) -> *const c_char {
         if worker as usize >= workers {
             return std::ptr::null();
         }
-        let title = CString::new(format!("evapi worker: {worker}"));
-        title.map_or(std::ptr::null(), |title| title.into_raw().cast_const())
+        kept(format!("evapi worker: {worker}"))
     })
 }
 

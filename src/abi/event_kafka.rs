@@ -5,12 +5,13 @@ use super::guard::guard;
 use super::instance::{self, Module};
 use super::outbox::{Outbox, Slot};
 use super::slice::{Slice, text};
+use super::title::kept;
 use crate::frame::kafka::{Publish, To};
 use crate::host::{Level, event_routes, log};
 use crate::kafka::settings::Settings;
 use crate::kafka::{counter, header, route};
 use std::cell::OnceCell;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{c_char, c_int};
 
 /// The module's name.
 pub(super) const NAME: &str = "event_kafka";
@@ -100,8 +101,9 @@ pub extern "C" fn sipbus_event_kafka_worker_title(worker: u32) -> *const c_char 
     guard("sipbus_event_kafka_worker_title", std::ptr::null(), || {
         let titles = settings().map(Settings::worker_titles).unwrap_or_default();
         let title = titles.get(worker as usize);
-        let title = title.and_then(|title| CString::new(format!("kafka worker: {title}")).ok());
-        title.map_or(std::ptr::null(), |title| title.into_raw().cast_const())
+        title.map_or(std::ptr::null(), |title| {
+            kept(format!("kafka worker: {title}"))
+        })
     })
 }
 

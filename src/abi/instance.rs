@@ -3,9 +3,9 @@
 use crate::config::{Common, Given, Value};
 use crate::engine_document::Document;
 use crate::module::Counter;
-use crate::shm::lane::Waker;
 use crate::shm::layout::ModulePlan;
 use crate::shm::region::Region;
+use crate::shm::waker::Waker;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;

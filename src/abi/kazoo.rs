@@ -4,6 +4,7 @@ use super::guard::guard;
 use super::instance::{self, Module};
 use super::outbox::{Outbox, Slot};
 use super::slice::{Slice, text, write_out};
+use super::title::kept;
 use crate::config::Value;
 use crate::frame::kazoo::{Order, Publish, REPLY_OVERHEAD};
 use crate::host::{Level, log};
@@ -13,7 +14,7 @@ use crate::kazoo::subscription::Subscription;
 use crate::kazoo::table::Table;
 use crate::kazoo::{SHORT_BYTES_MAX, counter, target};
 use std::cell::{Cell, RefCell};
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{c_char, c_int};
 
 /// The module's name.
 pub(super) const NAME: &str = "kazoo";
@@ -143,8 +144,7 @@ pub extern "C" fn sipbus_kazoo_worker_title(worker: u32) -> *const c_char {
         if worker as usize >= workers {
             return std::ptr::null();
         }
-        let title = CString::new(format!("kazoo worker: {worker}"));
-        title.map_or(std::ptr::null(), |title| title.into_raw().cast_const())
+        kept(format!("kazoo worker: {worker}"))
     })
 }
 

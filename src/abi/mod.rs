@@ -37,5 +37,6 @@ mod outbox;
 pub mod renewal;
 mod slice;
 mod status;
+mod title;
 
 pub use slice::Slice;

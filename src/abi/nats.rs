@@ -4,12 +4,13 @@ use super::guard::guard;
 use super::instance::{self, Module};
 use super::outbox::{Outbox, Slot};
 use super::slice::Slice;
+use super::title::kept;
 use crate::frame::nats::Publish;
 use crate::host::{Level, event_routes, log};
 use crate::nats::settings::Settings;
 use crate::nats::{counter, route, subject};
 use std::cell::OnceCell;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{c_char, c_int};
 
 /// The module's name.
 pub(super) const NAME: &str = "nats";
@@ -116,7 +117,7 @@ pub extern "C" fn sipbus_nats_worker_title(worker: u32) -> *const c_char {
             None if worker < settings.inboxes() => "nats worker: connection events".to_owned(),
             None => return std::ptr::null(),
         };
-        CString::new(title).map_or(std::ptr::null(), |title| title.into_raw().cast_const())
+        kept(title)
     })
 }
 

@@ -8,6 +8,13 @@ use crate::primitive::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// One at zero.
+    #[cfg(sipbus_loom)]
+    #[must_use]
+    pub fn model() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     /// Adds `n`. Only the counter's one writer may call this.
     pub fn add(&self, n: u64) {
         // Relaxed: a figure for people, ordered with nothing.

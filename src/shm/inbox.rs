@@ -2,34 +2,75 @@
 //!
 //! A full inbox makes the engine stop reading from its source; nothing is dropped.
 
-use super::counter::add;
-use super::doorbell::{futex_wake, wait_rung};
-use super::lane::Waker;
+use super::counter::{Counter, add};
+use super::doorbell::{Doorbell, futex_wake, wait_rung};
+#[cfg(not(sipbus_loom))]
 use super::layout::InboxHeader;
 use super::look::Rhythm;
+#[cfg(not(sipbus_loom))]
 use super::region::Region;
-use super::ring::{Consumer, Corrupt, Full, Producer};
+use super::ring::{Consumer, Corrupt, Full, Producer, Ring};
+use super::waker::Waker;
 use crate::primitive::{Ordering, fence};
 use std::time::{Duration, Instant};
+
+/// What both ends share beside the ring.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// Rung by the engine when there are events.
+    pub bell: &'static Doorbell,
+    /// Rung by the event worker when there is room again.
+    pub room: &'static Doorbell,
+    /// One more than the number of the event worker's process; 0 as long as it has handled nothing.
+    pub process: &'static Counter,
+    /// Nanoseconds that an event took the worker lately.
+    pub pace: &'static Counter,
+    /// Up to where events must be handled before `room` is rung.
+    pub notice: &'static Counter,
+}
+
+#[cfg(not(sipbus_loom))]
+impl Words {
+    fn of(header: &'static InboxHeader) -> Self {
+        Self {
+            bell: &header.bell,
+            room: &header.room,
+            process: &header.process,
+            pace: &header.pace,
+            notice: &header.notice,
+        }
+    }
+}
 
 /// The engine's end.
 #[derive(Debug)]
 pub struct InboxEnd {
     producer: Producer,
-    header: &'static InboxHeader,
+    words: Words,
+    counters: &'static [Counter],
 }
 
 impl InboxEnd {
     /// Attaches behind the last event delivered. None if there is no such inbox.
+    #[cfg(not(sipbus_loom))]
     #[must_use]
     pub fn attach(region: &Region, module: usize, inbox: usize) -> Option<Self> {
         let (header, ring) = region.inbox(module, inbox)?;
+        let mut end = Self::new(ring, Words::of(header));
+        end.counters = &header.delivered;
+        Some(end)
+    }
+
+    /// The end of the inbox in `ring`. It counts nothing.
+    #[must_use]
+    pub fn new(ring: Ring, words: Words) -> Self {
         // An engine that was killed may have delivered without waking the worker.
-        _ = header.bell.ring(futex_wake);
-        Some(Self {
+        _ = words.bell.ring(futex_wake);
+        Self {
             producer: Producer::attach(ring),
-            header,
-        })
+            words,
+            counters: &[],
+        }
     }
 
     /// Puts an event made of `parts` behind the others, without showing it yet. Not blocking.
@@ -45,7 +86,7 @@ impl InboxEnd {
         if self.producer.is_dirty() {
             self.producer.commit();
             // Workers do not close their doorbell.
-            _ = self.header.bell.ring(futex_wake);
+            _ = self.words.bell.ring(futex_wake);
         }
     }
 
@@ -67,13 +108,13 @@ impl InboxEnd {
     /// The number of the worker's process, once it has handled an event.
     #[must_use]
     pub fn process(&self) -> Option<usize> {
-        usize::try_from(self.header.process.value().checked_sub(1)?).ok()
+        usize::try_from(self.words.process.value().checked_sub(1)?).ok()
     }
 
     /// Nanoseconds that an event took the worker lately; 0 as long as it is unknown.
     #[must_use]
     pub fn pace(&self) -> u64 {
-        self.header.pace.value()
+        self.words.pace.value()
     }
 
     /// Announces that this side waits for room; the worker then wakes the engine at the next
@@ -85,9 +126,9 @@ impl InboxEnd {
     /// As [`want_room`](Self::want_room), but the engine is woken only when everything before
     /// `position` was handled. Check [`released`](Self::released) afterwards.
     pub fn want_handled(&mut self, position: u64) {
-        self.header.notice.set(position);
+        self.words.notice.set(position);
         // The engine waits on the eventfd instead, as for its lanes.
-        _ = self.header.room.asleep();
+        _ = self.words.room.asleep();
     }
 
     /// True if an event of `bytes` fits now.
@@ -103,7 +144,7 @@ impl InboxEnd {
 
     /// Adds to counter `slot` of the engine for this inbox.
     pub fn count(&self, slot: usize, n: u64) {
-        add(&self.header.delivered, slot, n);
+        add(self.counters, slot, n);
     }
 }
 
@@ -111,13 +152,15 @@ impl InboxEnd {
 #[derive(Debug)]
 pub struct Inbox {
     consumer: Consumer,
-    header: &'static InboxHeader,
+    words: Words,
     waker: &'static Waker,
     rhythm: Rhythm,
+    counters: &'static [Counter],
 }
 
 impl Inbox {
     /// Attaches at the oldest event that was not handled. None if there is no such inbox.
+    #[cfg(not(sipbus_loom))]
     #[must_use]
     pub fn attach(
         region: &Region,
@@ -126,12 +169,21 @@ impl Inbox {
         waker: &'static Waker,
     ) -> Option<Self> {
         let (header, ring) = region.inbox(module, inbox)?;
-        Some(Self {
+        let mut worker = Self::new(ring, Words::of(header), waker);
+        worker.counters = &header.handled;
+        Some(worker)
+    }
+
+    /// The inbox in `ring`, whose engine is woken by `waker`. It counts nothing.
+    #[must_use]
+    pub fn new(ring: Ring, words: Words, waker: &'static Waker) -> Self {
+        Self {
             consumer: Consumer::attach(ring),
-            header,
+            words,
             waker,
             rhythm: Rhythm::new(Duration::ZERO),
-        })
+            counters: &[],
+        }
     }
 
     /// Looks for the next event for up to `limit` before it sleeps, while events come one by one and
@@ -150,13 +202,13 @@ impl Inbox {
         loop {
             if let Some(event) = self.consumer.take()? {
                 if let Some(pace) = self.rhythm.took() {
-                    self.header.pace.set(pace);
+                    self.words.pace.set(pace);
                 }
                 return Ok(event);
             }
             let idle = Instant::now();
             if let Some(pace) = self.rhythm.pace(idle) {
-                self.header.pace.set(pace);
+                self.words.pace.set(pace);
             }
             let consumer = &mut self.consumer;
             if !self.rhythm.look(|| !consumer.is_empty()) {
@@ -167,17 +219,17 @@ impl Inbox {
     }
 
     fn sleep(&mut self) {
-        let sleep = self.header.bell.asleep();
+        let sleep = self.words.bell.asleep();
         if self.consumer.is_empty() {
-            wait_rung(&self.header.bell, sleep, None);
+            wait_rung(self.words.bell, sleep, None);
         } else {
-            self.header.bell.awake();
+            self.words.bell.awake();
         }
     }
 
     /// Says which process this is, so that the engine can find its lane.
     pub fn belongs_to(&self, process: usize) {
-        self.header.process.set(process as u64 + 1);
+        self.words.process.set(process as u64 + 1);
     }
 
     /// Releases the event taken last.
@@ -188,14 +240,14 @@ impl Inbox {
         // Waking the engine for the room of one event would wake it for each.
         if size - self.consumer.backlog() >= size / 4 {
             // Looked at behind the fence of the doorbell: a late look would miss a new notice.
-            let due = || position >= self.header.notice.value();
+            let due = || position >= self.words.notice.value();
             // The engine does not close this doorbell.
-            _ = self.header.room.ring_when(due, |_| self.waker.wake());
+            _ = self.words.room.ring_when(due, |_| self.waker.wake());
         }
     }
 
     /// Adds to counter `slot` of this worker.
     pub fn count(&self, slot: usize, n: u64) {
-        add(&self.header.handled, slot, n);
+        add(self.counters, slot, n);
     }
 }

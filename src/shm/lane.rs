@@ -4,13 +4,12 @@
 //! bounded time. Where nothing was drained since the last such wait, the answer is at once. So a
 //! burst gets back-pressure, and a dead peer costs a worker one short wait, once.
 
-use super::counter::add;
+use super::counter::{Counter, add};
 use super::doorbell::{Doorbell, futex_wake, wait_rung};
-use super::layout::LaneHeader;
+#[cfg(not(sipbus_loom))]
 use super::region::Region;
-use super::ring::{Consumer, Corrupt, Producer};
-use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use super::ring::{Consumer, Corrupt, Producer, Ring};
+use super::waker::Waker;
 use std::time::{Duration, Instant};
 
 /// Why a frame was not accepted.
@@ -24,40 +23,17 @@ pub enum Refusal {
     Closed,
 }
 
-/// What wakes the engine: an eventfd that every process of this Kamailio has.
-#[derive(Debug)]
-pub struct Waker(OwnedFd);
-
-impl Waker {
-    /// Makes one. Not blocking.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn new() -> std::io::Result<Self> {
-        let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
-        Ok(Self(rustix::event::eventfd(0, flags)?))
-    }
-
-    /// The descriptor, for the engine to inherit.
-    #[must_use]
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-
-    /// Wakes whoever polls it. Not blocking.
-    pub fn wake(&self) {
-        while rustix::io::write(&self.0, &1_u64.to_ne_bytes()) == Err(Errno::INTR) {}
-    }
-}
-
 /// The producing end, owned by one Kamailio process.
 #[derive(Debug)]
 pub struct Lane {
     producer: Producer,
-    header: &'static LaneHeader,
+    /// Rung by the engine when there is room again.
+    room: &'static Doorbell,
+    /// Rung when there are frames.
     bell: &'static Doorbell,
     waker: &'static Waker,
     wait: Duration,
+    counters: &'static [Counter],
     /// Where the consumer stood when a wait for room was in vain.
     stalled_at: Option<u64>,
 }
@@ -65,6 +41,7 @@ pub struct Lane {
 impl Lane {
     /// Attaches to the lane of `process`, which must be the calling one. `wait` bounds each wait
     /// for room. None if the region has no such lane.
+    #[cfg(not(sipbus_loom))]
     #[must_use]
     pub fn attach(
         region: &Region,
@@ -75,15 +52,29 @@ impl Lane {
     ) -> Option<Self> {
         let (header, ring) = region.lane(module, process)?;
         let bell = &region.module(module).bell;
-        let producer = Producer::attach(ring);
-        Some(Self {
-            producer,
-            header,
+        let mut lane = Self::new(ring, &header.room, bell, waker, wait);
+        lane.counters = &header.submitted;
+        Some(lane)
+    }
+
+    /// A lane in `ring`, whose consumer rings `room` and is rung by `bell` and woken by `waker`. It counts nothing.
+    #[must_use]
+    pub fn new(
+        ring: Ring,
+        room: &'static Doorbell,
+        bell: &'static Doorbell,
+        waker: &'static Waker,
+        wait: Duration,
+    ) -> Self {
+        Self {
+            producer: Producer::attach(ring),
+            room,
             bell,
             waker,
             wait,
+            counters: &[],
             stalled_at: None,
-        })
+        }
     }
 
     /// Hands over one frame made of `parts`. Blocks only by the rule above.
@@ -116,14 +107,14 @@ impl Lane {
         }
         let deadline = Instant::now() + self.wait;
         loop {
-            let sleep = self.header.room.asleep();
+            let sleep = self.room.asleep();
             if self.producer.fits(bytes) {
-                self.header.room.awake();
+                self.room.awake();
                 self.stalled_at = None;
                 return Ok(());
             }
-            if !wait_rung(&self.header.room, sleep, Some(deadline)) {
-                self.header.room.awake();
+            if !wait_rung(self.room, sleep, Some(deadline)) {
+                self.room.awake();
                 self.stalled_at = Some(self.producer.released());
                 // A release may have come between the time-out and here.
                 return if self.producer.fits(bytes) {
@@ -137,7 +128,7 @@ impl Lane {
 
     /// Adds to counter `slot` of this process.
     pub fn count(&self, slot: usize, n: u64) {
-        add(&self.header.submitted, slot, n);
+        add(self.counters, slot, n);
     }
 }
 
@@ -145,18 +136,29 @@ impl Lane {
 #[derive(Debug)]
 pub struct LaneEnd {
     consumer: Consumer,
-    header: &'static LaneHeader,
+    room: &'static Doorbell,
+    counters: &'static [Counter],
 }
 
 impl LaneEnd {
     /// Attaches at the oldest frame that was not released. None if there is no such lane.
+    #[cfg(not(sipbus_loom))]
     #[must_use]
     pub fn attach(region: &Region, module: usize, process: usize) -> Option<Self> {
         let (header, ring) = region.lane(module, process)?;
-        Some(Self {
+        let mut end = Self::new(ring, &header.room);
+        end.counters = &header.taken;
+        Some(end)
+    }
+
+    /// The end of the lane in `ring`, whose producer waits at `room`. It counts nothing.
+    #[must_use]
+    pub fn new(ring: Ring, room: &'static Doorbell) -> Self {
+        Self {
             consumer: Consumer::attach(ring),
-            header,
-        })
+            room,
+            counters: &[],
+        }
     }
 
     /// Takes the next frame; it stays valid until released.
@@ -182,7 +184,7 @@ impl LaneEnd {
     pub fn release(&mut self, position: u64) {
         self.consumer.release(position);
         // Closed is a word for the data bell only.
-        _ = self.header.room.ring(futex_wake);
+        _ = self.room.ring(futex_wake);
     }
 
     /// Goes back to `position`, an earlier [`cursor`](Self::cursor) that was not released.
@@ -197,6 +199,6 @@ impl LaneEnd {
 
     /// Adds to counter `slot` of the engine for this lane.
     pub fn count(&self, slot: usize, n: u64) {
-        add(&self.header.taken, slot, n);
+        add(self.counters, slot, n);
     }
 }

@@ -10,6 +10,7 @@
 //! has lost its patience with it (it may be stopped in the middle): until that engine goes on, or
 //! the next one has [cleared](MailboxEnd::clear) the word, the mailbox opens for nobody.
 
+use super::look::Look;
 use super::store::Store;
 use crate::primitive::{AtomicU32, Ordering};
 
@@ -64,8 +65,7 @@ pub enum Outcome {
 pub struct Mailbox {
     header: &'static MailboxHeader,
     store: Store,
-    #[cfg(not(sipbus_loom))]
-    look: super::look::Look,
+    look: Look,
 }
 
 impl Mailbox {
@@ -75,8 +75,7 @@ impl Mailbox {
         Self {
             header,
             store,
-            #[cfg(not(sipbus_loom))]
-            look: super::look::Look::default(),
+            look: Look::default(),
         }
     }
 

@@ -8,24 +8,21 @@
     reason = "one of the three folders that may; see SAFETY.md"
 )]
 
+pub mod counter;
 pub mod doorbell;
+pub mod inbox;
+pub mod lane;
+mod look;
 pub mod mailbox;
 pub mod registry;
 pub mod ring;
 pub mod store;
+pub mod waker;
 
-#[cfg(not(sipbus_loom))]
-pub mod counter;
-#[cfg(not(sipbus_loom))]
-pub mod inbox;
 #[cfg(not(sipbus_loom))]
 pub mod inherit;
 #[cfg(not(sipbus_loom))]
-pub mod lane;
-#[cfg(not(sipbus_loom))]
 pub mod layout;
-#[cfg(not(sipbus_loom))]
-mod look;
 #[cfg(not(sipbus_loom))]
 mod map;
 #[cfg(not(sipbus_loom))]

@@ -2,26 +2,13 @@
  * A host that is not Kamailio: calls libsipbus as a shim does, and as a shim must never do.
  * Compiled as C and as C++ by tests/abi_c.rs.
  */
-#include "sipbus.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "check.h"
 
 static int errors_logged;
 static int depth;
 static int members;
 static char worker_title[64];
 static uint64_t published;
-
-#define CHECK(condition)                                               \
-	do {                                                               \
-		if(!(condition)) {                                             \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, \
-					#condition);                                       \
-			exit(1);                                                   \
-		}                                                              \
-	} while(0)
 
 static void on_log(int32_t level, const char *text, size_t len)
 {
@@ -77,13 +64,6 @@ static void on_number(void *context, const char *name, uint64_t number)
 
 static const sipbus_report report = {
 		&depth, on_open, on_close, on_text, on_number};
-
-static sipbus_slice slice(const char *text)
-{
-	sipbus_slice bytes = {text, text == NULL ? 0 : strlen(text)};
-
-	return bytes;
-}
 
 static int publish(const char *subject, const char *payload)
 {

@@ -10,7 +10,7 @@ pub(crate) use crate::config::{Config, WORKERS};
 use crate::process::{self, Server};
 use crate::rpc::Rpc;
 use crate::sip::Sip;
-use crate::{port, require, wait};
+use crate::{memory, port, require, wait};
 
 impl Config {
     fn spawn(self, more: &[&str]) -> Kamailio {
@@ -23,6 +23,7 @@ impl Config {
         }
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
+<<<<<<< HEAD
         let mut program = require::program("kamailio").unwrap();
         if let Some((starter, before)) = self.under.split_first() {
             let own = program.display().to_string();
@@ -36,13 +37,18 @@ impl Config {
             }
             None => Server::spawn("kamailio", &program, &args, folder),
         };
+=======
+        let program = require::program("kamailio").unwrap();
+        let (program, args) = memory::watched(program, args, folder);
+        let server = Server::spawn("kamailio", &program, &args, folder);
+>>>>>>> soak
         let rpc = Rpc::new(folder, &folder.join("rpc"));
         Kamailio {
             module: self.module,
             server,
             port,
             rpc,
-            _folder: self.folder,
+            folder: self.folder,
         }
     }
 
@@ -91,6 +97,7 @@ impl Config {
         let left = kamailio.server.family().members();
         let log = kamailio.log();
         let status = status.ok_or_else(|| log.clone())?;
+        memory::verify(kamailio.folder.path());
         assert!(left.is_empty(), "processes left: {left:?}");
         Ok((status, log))
     }
@@ -98,7 +105,9 @@ impl Config {
     /// Runs `kamailio -c`: its status and its log.
     pub(crate) fn check(self) -> (ExitStatus, String) {
         let mut kamailio = self.spawn(&["-c"]);
-        (kamailio.server.wait(), kamailio.log())
+        let status = kamailio.server.wait();
+        memory::verify(kamailio.folder.path());
+        (status, kamailio.log())
     }
 }
 
@@ -109,7 +118,7 @@ pub(crate) struct Kamailio {
     port: u16,
     rpc: Rpc,
     // Holds the configuration, the sockets and the log.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Kamailio {
@@ -226,5 +235,10 @@ impl Kamailio {
             .filter(|line| made_by(line).is_some_and(|pid| family.contains(&pid)))
             .collect();
         assert!(segments.is_empty(), "shared memory left: {segments:?}");
+<<<<<<< HEAD
+=======
+        memory::verify(self.folder.path());
+        self.log()
+>>>>>>> soak
     }
 }

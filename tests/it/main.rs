@@ -8,6 +8,7 @@
 //! - `KAMAILIO`: the tree of a Kamailio, installed or built, to test with instead of the system's
 //! - `SIPBUS_REQUIRE=kamailio,evapi,nats,kazoo,rabbitmq,event_kafka,kafka_module,kafka,sipp,node,python3,package`: what is missing fails instead of being skipped
 //! - `SIPBUS_WATCHDOG`: seconds after which waiting for something has failed (default 60)
+//! - `SIPBUS_VALGRIND=1`: Kamailio runs under valgrind, and what that reports fails the test
 //! - `SIPBUS_KEEP_LOGS=1`: print each server's log even where the test passed
 
 #![allow(
@@ -39,6 +40,7 @@ mod kafka;
 mod kamailio;
 mod kazoo;
 mod manual;
+mod memory;
 mod nats;
 mod package;
 mod port;
