@@ -23,8 +23,8 @@ impl Config {
         }
         args.extend(self.args);
         args.extend(more.iter().map(ToString::to_string));
-<<<<<<< HEAD
-        let mut program = require::program("kamailio").unwrap();
+        let program = require::program("kamailio").unwrap();
+        let (mut program, mut args) = memory::watched(program, args, folder);
         if let Some((starter, before)) = self.under.split_first() {
             let own = program.display().to_string();
             args.splice(0..0, before.iter().cloned().chain([own]));
@@ -37,11 +37,6 @@ impl Config {
             }
             None => Server::spawn("kamailio", &program, &args, folder),
         };
-=======
-        let program = require::program("kamailio").unwrap();
-        let (program, args) = memory::watched(program, args, folder);
-        let server = Server::spawn("kamailio", &program, &args, folder);
->>>>>>> soak
         let rpc = Rpc::new(folder, &folder.join("rpc"));
         Kamailio {
             module: self.module,
@@ -235,10 +230,7 @@ impl Kamailio {
             .filter(|line| made_by(line).is_some_and(|pid| family.contains(&pid)))
             .collect();
         assert!(segments.is_empty(), "shared memory left: {segments:?}");
-<<<<<<< HEAD
-=======
         memory::verify(self.folder.path());
         self.log()
->>>>>>> soak
     }
 }

@@ -4,11 +4,12 @@ use sipbus::connector::{amqp, nats};
 use sipbus::frame;
 use sipbus::frame::kazoo::{Query, REPLY_OVERHEAD, Suspended, Waiter};
 use sipbus::link::Link;
-use sipbus::shm::lane::{Lane, LaneEnd, Waker};
+use sipbus::shm::lane::{Lane, LaneEnd};
 use sipbus::shm::layout::ModulePlan;
 use sipbus::shm::mailbox::{Mailbox, Outcome};
 use sipbus::shm::region::Region;
 use sipbus::shm::ring::Consumer;
+use sipbus::shm::waker::Waker;
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -121,7 +122,7 @@ impl Stand {
         };
         let local = tokio::task::LocalSet::new();
         local.block_on(&self.runtime, async {
-            nats::fuzzing::connect(self.link(NATS), &self.nats, side, said).await
+            nats::fuzzing::connect(self.link(NATS), self.nats.clone(), side, said).await
         });
     }
 

@@ -109,7 +109,7 @@ fn sent(text: &[u8], key: &str) {
     for name in ["App-Name", "App-Version", "Node", "Msg-ID"] {
         assert!(body.get(name).is_some(), "{name}");
     }
-    assert_eq!(payload::msg_id(&message.body), Some(message.msg_id));
+    assert_eq!(payload::msg_id(&body), Some(message.msg_id));
     assert_eq!(message.needs_server_id, body.get("Server-ID").is_none());
     if message.needs_server_id {
         let mut out = Vec::new();
