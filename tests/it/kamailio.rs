@@ -218,6 +218,7 @@ impl Kamailio {
         let lines: Vec<_> = left.iter().map(|pid| process::command_line(*pid)).collect();
         assert!(left.is_empty(), "processes left: {left:?} {lines:?}");
         self.left_no_shared_memory(&family);
+        memory::verify(self.folder.path());
         self.log()
     }
 
@@ -230,7 +231,5 @@ impl Kamailio {
             .filter(|line| made_by(line).is_some_and(|pid| family.contains(&pid)))
             .collect();
         assert!(segments.is_empty(), "shared memory left: {segments:?}");
-        memory::verify(self.folder.path());
-        self.log()
     }
 }
