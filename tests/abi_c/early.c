@@ -19,6 +19,8 @@ static void settings_and_life(void)
 	CHECK(sipbus_status(&silent) == -1 && sipbus_status(NULL) == -1);
 	CHECK(sipbus_stats("nats", &silent) == -1);
 	CHECK(sipbus_stats(NULL, NULL) == -1);
+	CHECK(sipbus_tls_reload("nats", &out) == -1);
+	CHECK(sipbus_tls_reload(NULL, NULL) == -1);
 	CHECK(sipbus_counter_name(NULL, 0) == NULL);
 	CHECK(sipbus_counter_value("kazoo", 0) == 0);
 	CHECK(sipbus_nats_worker_title(0) == NULL);
