@@ -103,9 +103,9 @@ test-unit:
 test-model:
 	$(model)
 
-# A server that is missing would skip its tests; here that is a failure.
+# A server that is missing would skip its tests; here that is a failure. Most tests wait for servers to start: two for each core.
 test-integration: all deb
-	SIPBUS_REQUIRE=kamailio,evapi,nats,kazoo,rabbitmq,event_kafka,kafka_module,kafka,sipp,node,python3,package cargo test --locked --test it
+	SIPBUS_REQUIRE=kamailio,evapi,nats,kazoo,rabbitmq,event_kafka,kafka_module,kafka,sipp,node,python3,package cargo test --locked --test it -- --test-threads=$$((2 * $$(nproc)))
 	@# The examples show the system's Kamailio.
 	@[ -n "$(KAMAILIO)" ] || for example in $(examples); do \
 		echo "examples/$$example/run"; \

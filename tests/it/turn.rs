@@ -1,5 +1,5 @@
-//! Who runs when: the test runner uses as many threads as there are cores, and a fault test that
-//! loads both cores must not run beside another.
+//! Who runs when: the test runner has two threads for each core, and a fault test that
+//! loads all cores must not run beside another.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
