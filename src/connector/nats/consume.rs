@@ -17,6 +17,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// Messages that may come before the answer to SUB: more than what one may hold (64 MiB).
+const EARLY_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// Runs until the engine drains.
 pub(super) async fn run(
     dialer: Rc<Dialer>,
@@ -76,6 +79,9 @@ pub(super) async fn subscribe(session: &mut Session, line: &Subscription) -> Res
         }
         if answered {
             return Ok(());
+        }
+        if session.buffer.len() > EARLY_BYTES_MAX {
+            return Err("it sends messages, but no answer to the subscription".to_owned());
         }
         session::read(&mut session.reader, &mut session.buffer).await?;
     }
