@@ -39,7 +39,7 @@ pub(crate) fn an_engine_killed_under_load_loses_nothing<P: Peer>() {
     });
     let accepted = 2 * P::BURST as usize;
     load::arrives(&mut peer, &mut sip, accepted, BACK);
-    load::survived(&mut peer, accepted + BACK, "three engine kills");
+    load::outlived(&mut peer, accepted + BACK, "three engine kills");
     assert!(load::processes(&mut peer) >= 2);
     let status = kamailio.rpc("sipbus.status", &[]);
     assert_eq!(status["engine"]["restarts"], KILLS);
