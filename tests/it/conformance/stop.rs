@@ -59,7 +59,7 @@ pub(crate) fn an_engine_killed_right_before_the_stop_loses_nothing<P: Peer>() {
         process::send(kamailio.engine().expect("the engine runs"), Signal::KILL);
         drop(kamailio.stop());
     });
-    load::survived(&mut peer, P::BURST as usize, "killed before the stop");
+    load::outlived(&mut peer, P::BURST as usize, "killed before the stop");
 }
 
 pub(crate) fn a_stop_with_the_peer_away_ends_at_the_drain_deadline<P: Peer>() {
