@@ -29,7 +29,7 @@ pub fn run(
         count,
         slack: 0,
     };
-    let publish = || publisher.write(&chunk);
+    let publish = |_| publisher.write(&chunk);
     load.run(publish, |consumed| {
         let received = connection.receive(|payload| {
             let text = std::str::from_utf8(payload).unwrap_or_default();
@@ -57,7 +57,11 @@ pub fn amqp(
         count,
         slack,
     };
-    let publish = || publisher.write(&chunk);
+    // RabbitMQ leaves out what it has read but not handled when a connection ends.
+    let publish = |is_last| {
+        publisher.write(&chunk)?;
+        if is_last { publisher.settle() } else { Ok(()) }
+    };
     load.run(publish, |consumed| {
         connection.receive(|_| *consumed += unit)
     })
@@ -72,10 +76,10 @@ struct Load {
 }
 
 impl Load {
-    /// `publish` writes a chunk; `receive` waits, and adds up what was consumed.
+    /// `publish` writes a chunk, and is told which is the last; `receive` waits, and adds up what was consumed.
     fn run(
         &self,
-        mut publish: impl FnMut() -> io::Result<()> + Send,
+        mut publish: impl FnMut(bool) -> io::Result<()> + Send,
         mut receive: impl FnMut(&mut usize) -> io::Result<()>,
     ) -> io::Result<()> {
         let consumed = AtomicUsize::new(0);
@@ -89,8 +93,8 @@ impl Load {
                         continue;
                     }
                     // The counts that are asked for are multiples of this.
-                    publish()?;
                     sent += CHUNK;
+                    publish(sent >= self.count)?;
                 }
                 Ok::<_, io::Error>(())
             });
