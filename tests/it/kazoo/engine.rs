@@ -93,6 +93,13 @@ fn a_killed_engine_comes_back_also_for_consumers() {
     let _turn = turn::light();
     let bus = Bus::to(Rabbit::shared().port());
     let seen = bus.listen("eng.seen", "topic", "#");
+    // What an engine had published but not confirmed when it died comes once more with the next.
+    let consumed = |key: &str| {
+        bus.publish("eng.in", key, "{}");
+        wait::until("it was consumed", || {
+            seen.messages().iter().any(|each| each.key == key)
+        });
+    };
     let kamailio = start(shared().routes(
         r##"event_route[kazoo:mod-init] { kazoo_subscribe("eng.in", "topic", "eng.in", "#"); }
            event_route[kazoo:consumer-event] {
@@ -101,14 +108,10 @@ fn a_killed_engine_comes_back_also_for_consumers() {
            }"##,
     ));
     for round in 1..=3 {
-        bus.publish("eng.in", &format!("k{round}"), "{}");
-        assert_eq!(seen.wait_for(round)[round - 1].key, format!("k{round}"));
+        consumed(&format!("k{round}"));
         kamailio.kill_engine();
         connected(&kamailio);
     }
-    bus.publish("eng.in", "after", "{}");
-    wait::until("the last one was consumed", || {
-        seen.messages().iter().any(|each| each.key == "after")
-    });
+    consumed("after");
     kamailio.stop();
 }
