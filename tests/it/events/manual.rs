@@ -8,7 +8,7 @@ use crate::kamailio::Config;
 use crate::require::needs;
 use crate::server::kafka::Kafka;
 use crate::server::nats::Nats;
-use crate::turn;
+use crate::{turn, wait};
 
 /// The blocks of the manual that are marked as configuration.
 fn examples() -> Vec<String> {
@@ -41,11 +41,14 @@ fn pike_blocks_and_kafka_is_told() {
     let (body, _) = request.split_once("\n}").unwrap();
     let kamailio = on(&nats).after(&lines).request(body).start();
     let mut sip = kamailio.sip();
-    // Pike lets some requests through, and blocks those that come after them.
-    for _ in 0..60 {
-        sip.send("MESSAGE", "x", b"");
-    }
-    let record = kafka.records(&topic).wait_for(1).remove(0);
+    // Pike lets some requests of each two seconds through, and blocks those that come after them.
+    let mut told = kafka.records(&topic);
+    let record = wait::until_some("pike blocks", || {
+        for _ in 0..60 {
+            sip.send("MESSAGE", "x", b"");
+        }
+        told.records().first().cloned()
+    });
     assert_eq!(
         record.text(),
         r#"{"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{"ip":"127.0.0.1"}}"#
