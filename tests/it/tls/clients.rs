@@ -10,7 +10,7 @@ use crate::certificates::Certificates;
 use crate::evapi::client::Client;
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
-use crate::{port, turn};
+use crate::{port, turn, wait};
 
 /// Answers what clients say.
 const ECHO: &str = r#"event_route[evapi:message-received] {
@@ -89,8 +89,9 @@ fn a_client_that_is_refused_is_told_of_in_the_log() {
         refused.try_send_raw(b"5:hello,");
         assert!(refused.until_cut().is_empty());
         kamailio.wait_counter("logins_refused", count as u64 + 1);
-        let log = kamailio.log();
-        assert!(log.contains(says), "{says}: not in the log:\n{log}");
+        wait::until(&format!("the log says {says}"), || {
+            kamailio.log().contains(says)
+        });
     }
     assert_eq!(kamailio.counted("messages"), 0);
     echoes(
@@ -120,7 +121,9 @@ fn new_certificates_are_for_newcomers() {
         why.contains("shown.pem") && why.contains("stay as they are"),
         "{why}"
     );
-    assert!(kamailio.log().contains("the certificates stay as they are"));
+    wait::until("it is told", || {
+        kamailio.log().contains("the certificates stay as they are")
+    });
     // A key that belongs to another certificate is no better.
     made.copy("shown.pem", "expired.pem");
     assert!(refusal(&kamailio).contains("shown.pem"));
