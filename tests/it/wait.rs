@@ -8,7 +8,7 @@ pub(crate) fn watchdog() -> Duration {
     let seconds = std::env::var("SIPBUS_WATCHDOG")
         .ok()
         .and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(60))
+    Duration::from_secs(seconds.unwrap_or(120))
 }
 
 /// Short enough not to slow a test down, long enough not to load the two cores it shares.
