@@ -18,8 +18,8 @@ const CA: &str = "ssl.ca.location";
 const CHAIN: &str = "ssl.certificate.location";
 const KEY: &str = "ssl.key.location";
 
-/// How long a broker may take to say why.
-const LIMIT: Duration = Duration::from_secs(1);
+/// How long a broker may take to say why, also where both have little of the processor.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads the files that the settings name, and has the library try them.
 ///
