@@ -201,7 +201,7 @@ fn an_async_query_resumes_functions_of_the_script() {
     }
     // Without a route for the failure nothing is sent.
     assert_eq!(sip.ask("MESSAGE", "k.unrouted", b"").reason, "false");
-    assert_eq!(kamailio.counter("invalid"), 1);
+    assert_eq!(kamailio.counter("refused_invalid"), 1);
     kamailio.stop();
 }
 
