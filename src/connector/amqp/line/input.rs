@@ -47,7 +47,7 @@ impl Writer<'_> {
                         taken,
                     } => {
                         let mut tags = ear.line.tags.borrow_mut();
-                        tags.settle(self.base + tag, multiple, taken);
+                        tags.settle(self.base.saturating_add(tag), multiple, taken);
                         ear.progress.notify_one();
                     }
                     Method::Other(method::CHANNEL_OPEN_OK) if !self.confirms => ear.opened(),
