@@ -1,6 +1,7 @@
 //! A whole message: for the query that waits for it, or else for an event worker.
 
-use super::{Common, Consumer};
+use super::Consumer;
+use crate::connector::amqp::Common;
 use crate::connector::amqp::channel::Channel;
 use crate::connector::amqp::inboxes::Given;
 use crate::connector::amqp::query::Answered;

@@ -8,32 +8,20 @@ mod input;
 mod message;
 mod renew;
 
+use super::Common;
 use super::channel::{Channel, Stage};
-use super::inboxes::Inboxes;
-use super::presence::{Presence, Role};
-use super::query::Queries;
-use super::session::{Dialer, Reconnect, Session};
+use super::presence::Role;
+use super::session::{Reconnect, Session};
 use crate::kazoo::counter::connector;
 use crate::kazoo::server::Server;
 use crate::kazoo::table::{self, CLOSED, OPEN};
-use crate::link::{Entry, Roster};
-use std::rc::Rc;
+use crate::link::Entry;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Acknowledgements wait so long for others to go with, while the server may still send.
 const ACKNOWLEDGE_PAUSE: Duration = Duration::from_millis(1);
-
-/// What every such connection shares.
-#[derive(Clone)]
-pub(super) struct Common {
-    pub(super) dialer: Rc<Dialer>,
-    pub(super) presence: Rc<Presence>,
-    pub(super) inboxes: Rc<Inboxes>,
-    pub(super) queries: Rc<Queries>,
-    pub(super) roster: Rc<Roster>,
-}
 
 /// Keeps a connection to server number `index`, from 0, and its `channels`. Runs until the engine
 /// drains.
