@@ -178,7 +178,7 @@ int sipbus_evapi_late(uint32_t process);
 int sipbus_evapi_clients(const char *module, const sipbus_report *report);
 
 // Closes the client with that index: 1, or -1 if there is none or the engine takes no orders.
-// Phase: any process, after sipbus_create. Does not block.
+// Phase: any process, after sipbus_create. Blocks as evapi_close.
 int sipbus_evapi_client_close(uint32_t process, uint32_t conidx);
 
 // Waits for the next event of worker `worker` and makes it the current one: 1 with `event_out`
@@ -191,13 +191,13 @@ int sipbus_evapi_event_wait(uint32_t worker, struct sipbus_evapi_event *event_ou
 void sipbus_evapi_event_done(uint32_t process, int was_handled);
 
 // `evapi_close()`: closes the client of the current event, after what was relayed to it before.
-// 1; -1 outside an event; -2 if it is closed already. `process` is the calling one. Phase: any.
-// Does not block.
+// 1; -1 outside an event or if the engine takes no orders; -2 if it is closed already. `process` is
+// the calling one. Phase: any. Blocks at most queue_full_wait_ms, by the rule for full lanes.
 int evapi_close(uint32_t process);
 
 // `evapi_set_tag(tag)`: names the client of the current event: 1, or -1 outside an event, for a
-// client that is gone, or for a tag that is empty or too long. `process` is the calling one.
-// Phase: any. Does not block.
+// client that is gone, for a tag that is empty or too long, or if the engine takes no orders.
+// `process` is the calling one. Phase: any. Blocks as evapi_close.
 int evapi_set_tag(uint32_t process, struct sipbus_slice tag);
 
 // `$evapi(msg)`: 1 with the current event's message in `out`, or 0 if it has none; valid until the

@@ -3,16 +3,13 @@
 from functools import partial
 from statistics import median
 
-import common.bench
 from common.harness import OURS, harness
-from common.process import Failure, cpu_ns
+from common.process import cpu_ns
+from common.publishing import BURST, RATE, Publishing
 from common.table import STUCK
 from kazoo.stand import Stand
 
 SIZE = 256
-BURST, BURSTS = 1_000, 20
-FLAT_OUT = 60_000
-RATE = 1_000
 QUERIES = 4_000
 # The bare client's queries in turn with Kamailio's.
 TURNS = 5
@@ -34,8 +31,12 @@ def consuming(module, workers):
     return Stand(module, "CONSUME", workers=workers)
 
 
-class Bench(common.bench.Bench):
+class Bench(Publishing):
     name = "kazoo"
+    stand = Stand
+    bursts, flat_out = 20, 60_000
+    # A message that was completed has about twice its size.
+    protocol, target, bare_size = "amqp-", "publish", 2 * SIZE
     settles = "confirmed"
     faulty = ("rejected", "returned", "received_oversized", "received_unreadable", "unrouted", "server_errors")
 
@@ -44,27 +45,16 @@ class Bench(common.bench.Bench):
     def burst(self):
         found = self.measure("burst", Stand, self.burst_once)
         self.table.add(f"kazoo_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 30)
-        self.account(f"{self.count(BURSTS)} bursts", found)
-
-    def burst_once(self, stand):
-        sip, took, empty, refused, lost = stand.kamailio.sip, [], [], 0, 0
-        for _ in range(self.count(BURSTS)):
-            empty.append(sip.ask("empty", BURST)[0])
-            micros, without = sip.ask("publish", BURST)
-            took.append(micros)
-            refused += without
-            # Nothing of this burst is on its way any more when the next one begins.
-            lost += BURST - without - stand.counter.take(BURST - without)[0]
-        return {"us": (median(took) - median(empty)) / BURST, "refused": refused, "lost": lost}
+        self.account(f"{self.count(self.bursts)} bursts", found)
 
     def publish(self):
-        one = self.measure("flat out, 1 worker", Stand, partial(self.flat_out, workers=1))
-        unconfirmed = self.measure("without confirms", without_confirms, partial(self.flat_out, workers=1), [OURS])
-        four = self.measure("flat out, 4 workers", Stand, partial(self.flat_out, workers=4))
-        bare = [self.bare(turn) for turn in range(self.rounds)]
+        one = self.measure("flat out, 1 worker", Stand, partial(self.flat_out_once, workers=1))
+        unconfirmed = self.measure("without confirms", without_confirms, partial(self.flat_out_once, workers=1), [OURS])
+        four = self.measure("flat out, 4 workers", Stand, partial(self.flat_out_once, workers=4))
+        bare = self.bare_rates()
         # The original has no confirms.
         unconfirmed = {name: values for name, values in one["rate"].items() if name != OURS} | unconfirmed["rate"]
-        total, delivered = self.count(FLAT_OUT), "delivered to a subscriber"
+        total, delivered = self.count(self.flat_out), "delivered to a subscriber"
         self.table.add(f"kazoo_publish() flat out, {total:,} in a loop", "us a call", "less", one["us"])
         self.table.add(f"{delivered}, 1 worker, ours with confirms", "messages/s", "more", one["rate"], 2)
         self.table.add(f"{delivered}, 1 worker, without confirms", "messages/s", "more", unconfirmed, 2.5, bare=bare)
@@ -73,53 +63,12 @@ class Bench(common.bench.Bench):
         self.account("flat out, 1 worker", one)
         self.account("flat out, 4 workers", four)
 
-    def flat_out(self, stand, workers):
-        """A long loop in each of so many SIP workers at once."""
-        sip = stand.kamailio.sip
-        count = self.count(FLAT_OUT)
-        pids = stand.kamailio.pids()
-        begin = cpu_ns(pids)
-        empty = sip.ask("empty", count)[0]
-        before = cpu_ns(pids)
-        for _ in range(workers):
-            sip.send("publish", count)
-        answers = [sip.receive() for _ in range(workers)]
-        accepted = workers * count - sum(refused for _, refused in answers)
-        arrived, first, last = stand.counter.take(accepted)
-        cpu = cpu_ns(pids) - before - workers * (before - begin)
-        took = median(micros for micros, _ in answers)
-        return {
-            "us": (took - empty) / count,
-            "rate": arrived * 1e9 / max(1, last - first),
-            "cpu": cpu / 1e3 / max(1, arrived),
-            "refused": workers * count - accepted,
-            "lost": accepted - arrived,
-        }
-
-    def bare(self, turn):
-        count = self.count(4 * FLAT_OUT)
-        with Stand(None) as stand:
-            counter = stand.subscribe()
-            harness("amqp-publish", stand.server, count, 2 * SIZE, "publish")
-            arrived, first, last = counter.take(count)
-        if arrived != count:
-            raise Failure(f"{arrived} of {count} messages of the bare client arrived.")
-        rate = count * 1e9 / (last - first)
-        self.say(f"bare client, round {turn + 1}: rate {rate:.4g}")
-        return rate
-
     def latency(self):
         found = self.measure("latency", Stand, self.latency_once)
         at = f"script to subscriber at {RATE:,} messages/s"
         self.table.add(f"{at}, p50", "us", "less", found["p50"])
         self.table.add(f"{at}, p99", "us", "less", found["p99"])
         self.account("latency", found)
-
-    def latency_once(self, stand):
-        count = self.count(5 * RATE)
-        sip = f"127.0.0.1:{stand.kamailio.sip.port}"
-        arrived, p50, p99, _ = harness("amqp-latency", stand.server, "publish", sip, RATE, count)
-        return {"p50": p50 / 1e3, "p99": p99 / 1e3, "refused": 0, "lost": count - arrived}
 
     def query(self):
         """The original's kazoo_query() ends the process that calls it: nothing to compare with but a bare client."""

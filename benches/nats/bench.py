@@ -4,16 +4,13 @@ import time
 from functools import partial
 from statistics import median
 
-import common.bench
 from common.harness import MODULES, ORIGINAL, OURS, harness
-from common.process import Failure, cpu_ns, memory_kib, private_kib, region_kib, wake_ups
+from common.process import cpu_ns, memory_kib, private_kib, region_kib, wake_ups
+from common.publishing import BURST, RATE, Publishing
 from common.table import STUCK
 from nats.stand import Stand
 
 SIZE = 256
-BURST, BURSTS = 1_000, 40
-FLAT_OUT = 300_000
-RATE = 1_000
 # The consumers report each thousand, the load generator writes 256 at a time, and there are 1 or 4 of them.
 CONSUMED_UNIT = 32_000
 CONSUMED = 32 * CONSUMED_UNIT
@@ -23,8 +20,11 @@ IDLE_SECONDS = 10
 MANY = 1_000_000
 
 
-class Bench(common.bench.Bench):
+class Bench(Publishing):
     name = "nats"
+    stand = Stand
+    bursts, flat_out = 40, 300_000
+    target, bare_size = "bench", SIZE
     settles = "delivered"
     faulty = ("rejected", "received_oversized", "unrouted", "server_errors")
 
@@ -33,24 +33,13 @@ class Bench(common.bench.Bench):
     def burst(self):
         found = self.measure("burst", Stand, self.burst_once)
         self.table.add(f"nats_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 18)
-        self.account(f"{self.count(BURSTS)} bursts", found)
-
-    def burst_once(self, stand):
-        sip, took, empty, refused, lost = stand.kamailio.sip, [], [], 0, 0
-        for _ in range(self.count(BURSTS)):
-            empty.append(sip.ask("empty", BURST)[0])
-            micros, without = sip.ask("publish", BURST)
-            took.append(micros)
-            refused += without
-            # Nothing of this burst is on its way any more when the next one begins.
-            lost += BURST - without - stand.counter.take(BURST - without)[0]
-        return {"us": (median(took) - median(empty)) / BURST, "refused": refused, "lost": lost}
+        self.account(f"{self.count(self.bursts)} bursts", found)
 
     def publish(self):
-        one = self.measure("flat out, 1 worker", Stand, partial(self.flat_out, workers=1))
-        four = self.measure("flat out, 4 workers", Stand, partial(self.flat_out, workers=4))
-        bare = [self.bare(turn) for turn in range(self.rounds)]
-        total = self.count(FLAT_OUT)
+        one = self.measure("flat out, 1 worker", Stand, partial(self.flat_out_once, workers=1))
+        four = self.measure("flat out, 4 workers", Stand, partial(self.flat_out_once, workers=4))
+        bare = self.bare_rates()
+        total = self.count(self.flat_out)
         self.table.add(f"nats_publish() flat out, {total:,} in a loop", "us a call", "less", one["us"], 6)
         for what, rates, wanted in (("1 worker", one["rate"], 5), ("4 workers", four["rate"], 3.5)):
             self.table.add(f"delivered to a subscriber, {what}", "messages/s", "more", rates, wanted, bare=bare)
@@ -61,53 +50,12 @@ class Bench(common.bench.Bench):
         self.account("flat out, 1 worker", one)
         self.account("flat out, 4 workers", four)
 
-    def flat_out(self, stand, workers):
-        """A long loop in each of so many SIP workers at once."""
-        sip = stand.kamailio.sip
-        count = self.count(FLAT_OUT)
-        pids = stand.kamailio.pids()
-        begin = cpu_ns(pids)
-        empty = sip.ask("empty", count)[0]
-        before = cpu_ns(pids)
-        for _ in range(workers):
-            sip.send("publish", count)
-        answers = [sip.receive() for _ in range(workers)]
-        accepted = workers * count - sum(refused for _, refused in answers)
-        arrived, first, last = stand.counter.take(accepted)
-        cpu = cpu_ns(pids) - before - workers * (before - begin)
-        took = median(micros for micros, _ in answers)
-        return {
-            "us": (took - empty) / count,
-            "rate": arrived * 1e9 / max(1, last - first),
-            "cpu": cpu / 1e3 / max(1, arrived),
-            "refused": workers * count - accepted,
-            "lost": accepted - arrived,
-        }
-
-    def bare(self, turn):
-        count = self.count(4 * FLAT_OUT)
-        with Stand(None) as stand:
-            counter = stand.subscribe()
-            harness("publish", stand.server, count, SIZE, "bench")
-            arrived, first, last = counter.take(count)
-        if arrived != count:
-            raise Failure(f"{arrived} of {count} messages of the bare client arrived.")
-        rate = count * 1e9 / (last - first)
-        self.say(f"bare client, round {turn + 1}: rate {rate:.4g}")
-        return rate
-
     def latency(self):
         found = self.measure("latency", Stand, self.latency_once)
         at = f"script to subscriber at {RATE:,} messages/s"
         self.table.add(f"{at}, p50", "us", "less", found["p50"], 4)
         self.table.add(f"{at}, p99", "us", "less", found["p99"])
         self.account("latency", found)
-
-    def latency_once(self, stand):
-        count = self.count(5 * RATE)
-        sip = f"127.0.0.1:{stand.kamailio.sip.port}"
-        arrived, p50, p99, _ = harness("latency", stand.server, "bench", sip, RATE, count)
-        return {"p50": p50 / 1e3, "p99": p99 / 1e3, "refused": 0, "lost": count - arrived}
 
     def consume(self):
         for workers in (1, 4):

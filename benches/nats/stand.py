@@ -1,51 +1,23 @@
 """What is measured stands here: a NATS server of its own, and a Kamailio with one of the two modules."""
 
 import json
-import shutil
-import sys
-import tempfile
 import urllib.request
 from pathlib import Path
 
-from common.harness import ORIGINAL, OURS, Counter, mpath
-from common.kamailio import Kamailio
-from common.process import Failure, Program
+import common.stand
+from common.harness import ORIGINAL, OURS, Counter
+from common.process import Program
 
-CONFIG = Path(__file__).with_name("kamailio.cfg")
 # Connections for publishing: the original has one for each of its publish workers.
 PUBLISHERS = {ORIGINAL: 2, OURS: 1}
 
 
-class Stand:
-    """A context: inside it everything runs, after it everything has ended."""
+class Stand(common.stand.Stand):
+    config = Path(__file__).with_name("kamailio.cfg")
 
     def __init__(self, module, consumers=0):
-        self.module = module
+        super().__init__(module)
         self.consumers = consumers
-        self.programs = []
-        self.counter = None
-
-    def __enter__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="sipbus-bench-"))
-        try:
-            self.start_server()
-            if self.module:
-                self.start_kamailio()
-        except BaseException:
-            self.__exit__(sys.exc_info()[0])
-            raise
-        return self
-
-    def __exit__(self, kind=None, *_):
-        if kind is Failure:
-            for program in self.programs:
-                print(f"{program.name}, the end of its log:\n{program.tail()}", file=sys.stderr)
-        # Kamailio before the server, to which it may still have something to say.
-        for program in reversed(self.programs):
-            program.stop()
-        if self.counter:
-            self.counter.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_server(self):
         # Ports -1: it takes free ones and writes them down.
@@ -67,18 +39,15 @@ class Stand:
         defines = {"NATS_URL": f'"nats://{self.server}"'}
         if self.consumers:
             defines[f"CONSUMERS_{self.consumers}"] = ""
-        folder = self.folder / "kamailio"
-        folder.mkdir()
-        self.kamailio = Kamailio(CONFIG, mpath(self.module), defines, folder)
-        self.programs.append(self.kamailio)
-        self.kamailio.wait_until_it_answers()
+        self.run_kamailio(defines)
         self.kamailio.wait_for("connected module", self.is_connected)
-        self.subscribe()
-        self.warm_up()
+        self.counter = self.subscribe()
+        self.warm_up(5_000)
 
     def subscribe(self):
-        self.counter = Counter("count", self.server, "bench")
-        return self.counter
+        counter = Counter("count", self.server, "bench")
+        self.counters.append(counter)
+        return counter
 
     def is_connected(self):
         connections = self.connections()
@@ -88,17 +57,6 @@ class Stand:
     def connections(self):
         with urllib.request.urlopen(f"{self.monitor}/connz", timeout=10) as answer:
             return json.load(answer)["connections"]
-
-    def warm_up(self):
-        """Each SIP worker has published and every part of the way was used. The loops are long enough that no
-        worker can do the work of two."""
-        count, workers = 5_000, 4
-        for _ in range(workers):
-            self.kamailio.sip.send("publish", count)
-        refused = sum(self.kamailio.sip.receive()[1] for _ in range(workers))
-        arrived = self.counter.take(workers * count - refused)[0]
-        if arrived != workers * count - refused:
-            raise Failure(f"{self.module}: {arrived} of {workers * count - refused} messages to warm up arrived.")
 
     def own_processes(self):
         """Those that the module adds to Kamailio's."""

@@ -128,6 +128,16 @@ int sipbus_statistics_register(const char *module);
 int sipbus_variable(sip_msg_t *msg, pv_param_t *param, pv_value_t *value,
 		int found, sipbus_slice bytes);
 
+/* clang-format off */
+/* The parameters of a KEMI function that are so many texts, in its row of the table. */
+#define SIPBUS_KEMI_TEXTS_0 {SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}
+#define SIPBUS_KEMI_TEXTS_1 {SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}
+#define SIPBUS_KEMI_TEXTS_2 {SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}
+#define SIPBUS_KEMI_TEXTS_3 {SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}
+#define SIPBUS_KEMI_TEXTS_4 {SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE}
+#define SIPBUS_KEMI_TEXTS_5 {SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE}
+/* clang-format on */
+
 /* A function of any number of arguments in the table of commands. */
 #define SIPBUS_FUNCTION(function) ((cmd_function)(void (*)(void))(function))
 

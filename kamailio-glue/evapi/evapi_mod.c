@@ -372,22 +372,15 @@ static int ki_set_tag(sip_msg_t *msg, str *tag)
 }
 
 /* clang-format off */
-#define KEMI_TEXTS_0 {SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE, \
-	SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}
-#define KEMI_TEXTS_1 {SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE, \
-	SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}
-#define KEMI_TEXTS_2 {SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE, \
-	SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}
-
 static sr_kemi_t kemi_exports[] = {
-	{str_init("evapi"), str_init("relay"), SR_KEMIP_INT, ki_relay, KEMI_TEXTS_1},
-	{str_init("evapi"), str_init("relay_multicast"), SR_KEMIP_INT, ki_relay_multicast, KEMI_TEXTS_2},
-	{str_init("evapi"), str_init("relay_unicast"), SR_KEMIP_INT, ki_relay_unicast, KEMI_TEXTS_2},
-	{str_init("evapi"), str_init("async_relay"), SR_KEMIP_INT, ki_async_relay, KEMI_TEXTS_1},
-	{str_init("evapi"), str_init("async_multicast"), SR_KEMIP_INT, ki_async_multicast, KEMI_TEXTS_2},
-	{str_init("evapi"), str_init("async_unicast"), SR_KEMIP_INT, ki_async_unicast, KEMI_TEXTS_2},
-	{str_init("evapi"), str_init("close"), SR_KEMIP_INT, ki_close, KEMI_TEXTS_0},
-	{str_init("evapi"), str_init("set_tag"), SR_KEMIP_INT, ki_set_tag, KEMI_TEXTS_1},
+	{str_init("evapi"), str_init("relay"), SR_KEMIP_INT, ki_relay, SIPBUS_KEMI_TEXTS_1},
+	{str_init("evapi"), str_init("relay_multicast"), SR_KEMIP_INT, ki_relay_multicast, SIPBUS_KEMI_TEXTS_2},
+	{str_init("evapi"), str_init("relay_unicast"), SR_KEMIP_INT, ki_relay_unicast, SIPBUS_KEMI_TEXTS_2},
+	{str_init("evapi"), str_init("async_relay"), SR_KEMIP_INT, ki_async_relay, SIPBUS_KEMI_TEXTS_1},
+	{str_init("evapi"), str_init("async_multicast"), SR_KEMIP_INT, ki_async_multicast, SIPBUS_KEMI_TEXTS_2},
+	{str_init("evapi"), str_init("async_unicast"), SR_KEMIP_INT, ki_async_unicast, SIPBUS_KEMI_TEXTS_2},
+	{str_init("evapi"), str_init("close"), SR_KEMIP_INT, ki_close, SIPBUS_KEMI_TEXTS_0},
+	{str_init("evapi"), str_init("set_tag"), SR_KEMIP_INT, ki_set_tag, SIPBUS_KEMI_TEXTS_1},
 	{str_init("evapi"), str_init("continue"), SR_KEMIP_INT, ki_evapi_continue,
 		{SR_KEMIP_INT, SR_KEMIP_INT, SR_KEMIP_STR,
 		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},

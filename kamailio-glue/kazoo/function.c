@@ -116,9 +116,7 @@ static int w_async_query(sip_msg_t *msg, char *exchange, char *routing_key,
 	if(on_answer != 0 && sipbus_text_value(msg, failure, FAILURE, &name) == 0)
 		on_failure = kz_route(name, 0, 0);
 	if(on_failure == 0)
-		return sipbus_kazoo_query_invalid((uint32_t)process_no,
-				"an async query needs a route for the answer and one for the "
-				"failure");
+		return kz_query_unrouted();
 	if(prepare(msg, exchange, routing_key, NULL, json) < 0)
 		return -1;
 	return kz_query_async(msg, timeout, on_answer, on_failure);

@@ -45,6 +45,8 @@ int kz_route_fixup(void **param, int number, int is_answer);
  * the function. 0 if there is none.
  */
 uint32_t kz_route(sipbus_slice name, int is_answer, int is_kemi);
+/* What the script function returns where one of the two routes is missing, which is counted. */
+int kz_query_unrouted(void);
 /*
  * Suspends the transaction and sends what was prepared: what the script function returns.
  */

@@ -52,7 +52,7 @@ static int ki_async_query(sip_msg_t *msg, str *exchange, str *routing_key,
 	uint32_t on_failure = kz_route(sipbus_slice_of(failure), 0, 1);
 
 	if(on_answer == 0 || on_failure == 0)
-		return -1;
+		return kz_query_unrouted();
 	if(prepare(exchange, routing_key, json, NULL) < 0)
 		return -1;
 	return kz_query_async(msg, timeout, on_answer, on_failure);
@@ -141,33 +141,25 @@ static int ki_pua_publish_dialoginfo(sip_msg_t *msg, str *json)
 }
 
 /* clang-format off */
-#define NONE SR_KEMIP_NONE
-#define TEXT SR_KEMIP_STR
-#define TEXTS_1 {TEXT, NONE, NONE, NONE, NONE, NONE}
-#define TEXTS_2 {TEXT, TEXT, NONE, NONE, NONE, NONE}
-#define TEXTS_3 {TEXT, TEXT, TEXT, NONE, NONE, NONE}
-#define TEXTS_4 {TEXT, TEXT, TEXT, TEXT, NONE, NONE}
-#define TEXTS_5 {TEXT, TEXT, TEXT, TEXT, TEXT, NONE}
-
 #define ROW(name, function, texts) \
 	{str_init("kazoo"), str_init(name), SR_KEMIP_INT, function, texts}
 
 sr_kemi_t kz_kemi_exports[] = {
-	ROW("kazoo_publish", ki_publish, TEXTS_3),
-	ROW("kazoo_publish_headers", ki_publish_headers, TEXTS_4),
-	ROW("kazoo_query", ki_query, TEXTS_3),
-	ROW("kazoo_query_headers", ki_query_headers, TEXTS_4),
-	ROW("kazoo_async_query", ki_async_query, TEXTS_5),
-	ROW("kazoo_query_async", ki_async_query, TEXTS_5),
-	ROW("kazoo_subscribe", ki_subscribe, TEXTS_1),
-	ROW("kazoo_subscribe_simple", ki_subscribe_simple, TEXTS_4),
-	ROW("kazoo_json", ki_json, TEXTS_3),
-	ROW("kazoo_json_keys", ki_json_keys, TEXTS_3),
-	ROW("kazoo_encode", ki_encode, TEXTS_2),
-	ROW("kazoo_pua_publish", ki_pua_publish, TEXTS_1),
-	ROW("kazoo_pua_publish_mwi", ki_pua_publish_mwi, TEXTS_1),
-	ROW("kazoo_pua_publish_presence", ki_pua_publish_presence, TEXTS_1),
-	ROW("kazoo_pua_publish_dialoginfo", ki_pua_publish_dialoginfo, TEXTS_1),
+	ROW("kazoo_publish", ki_publish, SIPBUS_KEMI_TEXTS_3),
+	ROW("kazoo_publish_headers", ki_publish_headers, SIPBUS_KEMI_TEXTS_4),
+	ROW("kazoo_query", ki_query, SIPBUS_KEMI_TEXTS_3),
+	ROW("kazoo_query_headers", ki_query_headers, SIPBUS_KEMI_TEXTS_4),
+	ROW("kazoo_async_query", ki_async_query, SIPBUS_KEMI_TEXTS_5),
+	ROW("kazoo_query_async", ki_async_query, SIPBUS_KEMI_TEXTS_5),
+	ROW("kazoo_subscribe", ki_subscribe, SIPBUS_KEMI_TEXTS_1),
+	ROW("kazoo_subscribe_simple", ki_subscribe_simple, SIPBUS_KEMI_TEXTS_4),
+	ROW("kazoo_json", ki_json, SIPBUS_KEMI_TEXTS_3),
+	ROW("kazoo_json_keys", ki_json_keys, SIPBUS_KEMI_TEXTS_3),
+	ROW("kazoo_encode", ki_encode, SIPBUS_KEMI_TEXTS_2),
+	ROW("kazoo_pua_publish", ki_pua_publish, SIPBUS_KEMI_TEXTS_1),
+	ROW("kazoo_pua_publish_mwi", ki_pua_publish_mwi, SIPBUS_KEMI_TEXTS_1),
+	ROW("kazoo_pua_publish_presence", ki_pua_publish_presence, SIPBUS_KEMI_TEXTS_1),
+	ROW("kazoo_pua_publish_dialoginfo", ki_pua_publish_dialoginfo, SIPBUS_KEMI_TEXTS_1),
 	{{0, 0}, {0, 0}, 0, NULL, {0, 0, 0, 0, 0, 0}}
 };
 /* clang-format on */

@@ -135,6 +135,13 @@ int kz_route_fixup(void **param, int number, int is_answer)
 	return kz_route(name, is_answer, 0) != 0 ? 0 : E_CFG;
 }
 
+int kz_query_unrouted(void)
+{
+	return sipbus_kazoo_query_invalid((uint32_t)process_no,
+			"an async query needs a route for the answer and one for the "
+			"failure");
+}
+
 int kz_query_async(
 		sip_msg_t *msg, int64_t timeout_ms, uint32_t answer, uint32_t failure)
 {

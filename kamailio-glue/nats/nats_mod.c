@@ -189,11 +189,9 @@ static int ki_nats_publish(sip_msg_t *msg, str *subject, str *payload)
 /* clang-format off */
 static sr_kemi_t kemi_exports[] = {
 	{str_init("nats"), str_init("publish"), SR_KEMIP_INT, ki_nats_publish,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_2},
 	{str_init("nats"), str_init("publish_request"), SR_KEMIP_INT, ki_nats_publish_request,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_3},
 	{{0, 0}, {0, 0}, 0, NULL, {0, 0, 0, 0, 0, 0}}
 };
 /* clang-format on */

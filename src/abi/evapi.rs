@@ -9,7 +9,7 @@ use super::title::kept;
 use crate::evapi::settings::Settings;
 use crate::evapi::{TAG_BYTES_MAX, counter, listen};
 use crate::frame::evapi::{Order, To};
-use crate::host::{Level, event_route, log};
+use crate::host::event_route;
 use std::cell::{Cell, OnceCell};
 use std::ffi::{c_char, c_int};
 
@@ -36,16 +36,11 @@ pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
         let has_callback = given.iter().any(|(name, _)| name == "event_callback");
         let handled = |name| events != 0 && (has_callback || event_route(name).is_some());
         let settings = Settings::from_given(&given, handled("evapi:connection-new"));
-        let opened = settings
-            .map_err(|mistakes| told(&mistakes, "modparam evapi"))
-            .and_then(|settings| match listen::open(&settings) {
-                Ok(listeners) => Ok((settings, listeners)),
-                Err(mistakes) => {
-                    told(&mistakes, "evapi");
-                    Err(())
-                }
-            });
-        let Ok((settings, listeners)) = opened else {
+        let opened = settings.and_then(|settings| {
+            let listeners = listen::open(&settings)?;
+            Ok((settings, listeners))
+        });
+        let Some((settings, listeners)) = instance::checked(NAME, opened) else {
             return -1;
         };
         let Ok(document) = serde_json::to_value(&settings) else {
@@ -83,12 +78,6 @@ pub extern "C" fn sipbus_evapi_destroy() {
             listen::remove(settings);
         }
     });
-}
-
-fn told(mistakes: &[String], whose: &str) {
-    for mistake in mistakes {
-        log(Level::Error, &format!("{whose}: {mistake}"));
-    }
 }
 
 /// The title of event worker number `worker`, or NULL behind the last one. The text lives as long

@@ -100,7 +100,7 @@ fn client(report: &Report<'_>, conidx: usize, row: &Row, state: State) {
 }
 
 /// Closes the client with that index: 1, or -1 if there is none or the engine takes no orders.
-/// Phase: any process, after sipbus_create. Does not block.
+/// Phase: any process, after sipbus_create. Blocks as evapi_close.
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_evapi_client_close(process: u32, conidx: u32) -> c_int {
     guard("sipbus_evapi_client_close", -1, || {

@@ -203,8 +203,8 @@ fn admit(process: u32, event: &Event<'_>) {
 }
 
 /// `evapi_close()`: closes the client of the current event, after what was relayed to it before.
-/// 1; -1 outside an event; -2 if it is closed already. `process` is the calling one. Phase: any.
-/// Does not block.
+/// 1; -1 outside an event or if the engine takes no orders; -2 if it is closed already. `process` is
+/// the calling one. Phase: any. Blocks at most queue_full_wait_ms, by the rule for full lanes.
 #[unsafe(no_mangle)]
 pub extern "C" fn evapi_close(process: u32) -> c_int {
     guard("evapi_close", -1, || {
@@ -213,25 +213,25 @@ pub extern "C" fn evapi_close(process: u32) -> c_int {
             return -1;
         };
         let generation = event.connection.generation;
-        let first = with_row(&event.connection, |row| {
-            let first = row.closing.value() != generation;
-            row.closing.set(generation);
-            first
-        });
-        if first != Some(true) || event.what == What::Closed {
+        let open = with_row(&event.connection, |row| row.closing.value() != generation);
+        if open != Some(true) || event.what == What::Closed {
             return -2;
         }
-        note(&event.connection, |done| done.closed = true);
-        match order(process, Order::Close(event.connection), &event.connection) {
-            Some(_) => 1,
-            None => -1,
+        let order = order(process, Order::Close(event.connection), &event.connection);
+        if order.is_none() {
+            log(Level::Error, "evapi_close: the engine takes no orders");
+            return -1;
         }
+        // Only now: its messages are left out from here on.
+        with_row(&event.connection, |row| row.closing.set(generation));
+        note(&event.connection, |done| done.closed = true);
+        1
     })
 }
 
 /// `evapi_set_tag(tag)`: names the client of the current event: 1, or -1 outside an event, for a
-/// client that is gone, or for a tag that is empty or too long. `process` is the calling one.
-/// Phase: any. Does not block.
+/// client that is gone, for a tag that is empty or too long, or if the engine takes no orders.
+/// `process` is the calling one. Phase: any. Blocks as evapi_close.
 #[unsafe(no_mangle)]
 pub extern "C" fn evapi_set_tag(process: u32, tag: Slice) -> c_int {
     guard("evapi_set_tag", -1, || {

@@ -2,6 +2,7 @@
 
 use crate::config::{Common, Given, Value};
 use crate::engine_document::Document;
+use crate::host::{Level, log};
 use crate::module::Counter;
 use crate::shm::layout::ModulePlan;
 use crate::shm::region::Region;
@@ -55,6 +56,16 @@ pub(super) fn give(module: &str, name: &str, value: Value) {
 /// The lines noted for `module`.
 pub(super) fn given(module: &str) -> Given {
     GIVEN.with_borrow(|given| given.get(module).cloned().unwrap_or_default())
+}
+
+/// What was checked of `module`'s settings; nothing where there were mistakes, each of which is logged.
+pub(super) fn checked<T>(module: &str, outcome: Result<T, Vec<String>>) -> Option<T> {
+    let told = |mistakes: Vec<String>| {
+        for mistake in mistakes {
+            log(Level::Error, &format!("modparam {module}: {mistake}"));
+        }
+    };
+    outcome.map_err(told).ok()
 }
 
 /// Adds a module to the whole.

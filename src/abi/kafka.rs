@@ -7,7 +7,6 @@ use super::instance::{self, Module};
 use super::outbox::{Outbox, Slot};
 use super::slice::{Slice, text};
 use crate::frame::kafka::{Publish, To};
-use crate::host::{Level, log};
 use crate::kafka::counter;
 use crate::kafka::settings::Settings;
 use std::cell::OnceCell;
@@ -38,14 +37,8 @@ pub extern "C" fn sipbus_kafka_configure(connection_events: c_int) -> c_int {
             let document = check::settings(NAME, &settings)?;
             Ok((settings, document))
         });
-        let (settings, document) = match checked {
-            Ok(checked) => checked,
-            Err(mistakes) => {
-                for mistake in mistakes {
-                    log(Level::Error, &format!("modparam {NAME}: {mistake}"));
-                }
-                return -1;
-            }
+        let Some((settings, document)) = instance::checked(NAME, checked) else {
+            return -1;
         };
         instance::add(Module {
             name: NAME,

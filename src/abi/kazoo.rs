@@ -53,7 +53,7 @@ thread_local! {
     static RANDOM: RefCell<Random> = const {
         RefCell::new(Random {
             process: None,
-            bytes: [0; 1024],
+            bytes: [0; RANDOM_BYTES],
             used: 0,
         })
     };
@@ -70,14 +70,9 @@ pub(super) fn known() -> Option<&'static Known> {
 pub extern "C" fn sipbus_kazoo_configure(version: *const c_char) -> c_int {
     guard("sipbus_kazoo_configure", -1, || {
         let given = instance::given(NAME);
-        let settings = match Settings::from_given(&given) {
-            Ok(settings) => settings,
-            Err(mistakes) => {
-                for mistake in mistakes {
-                    log(Level::Error, &format!("modparam {NAME}: {mistake}"));
-                }
-                return -1;
-            }
+        let settings = Settings::from_given(&given);
+        let Some(settings) = instance::checked(NAME, settings) else {
+            return -1;
         };
         let Ok(document) = serde_json::to_value(&settings) else {
             return -1;
@@ -244,18 +239,20 @@ pub(super) fn outgoing(
     }
 }
 
+/// As many as the kernel gives whole, whatever signal comes meanwhile (getrandom(2)).
+const RANDOM_BYTES: usize = 256;
+
 /// Random bytes for `Msg-ID`s, got from the kernel for many at a time.
 struct Random {
     /// Whose they are: a forked process must not use its parent's.
     process: Option<u32>,
-    bytes: [u8; 1024],
+    bytes: [u8; RANDOM_BYTES],
     used: usize,
 }
 
 fn msg_id(process: u32) -> String {
     RANDOM.with_borrow_mut(|random| {
         if random.process != Some(process) || random.used + 16 > random.bytes.len() {
-            // Of so few bytes the kernel never gives less than asked for.
             let flags = rustix::rand::GetRandomFlags::empty();
             _ = rustix::rand::getrandom(&mut random.bytes, flags);
             random.process = Some(process);

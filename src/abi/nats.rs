@@ -33,14 +33,9 @@ pub(super) fn settings() -> Option<&'static Settings> {
 pub extern "C" fn sipbus_nats_configure(connection_events: c_int) -> c_int {
     guard("sipbus_nats_configure", -1, || {
         let given = instance::given(NAME);
-        let settings = match Settings::from_given(&given, connection_events != 0) {
-            Ok(settings) => settings,
-            Err(mistakes) => {
-                for mistake in mistakes {
-                    log(Level::Error, &format!("modparam {NAME}: {mistake}"));
-                }
-                return -1;
-            }
+        let settings = Settings::from_given(&given, connection_events != 0);
+        let Some(settings) = instance::checked(NAME, settings) else {
+            return -1;
         };
         let Ok(document) = serde_json::to_value(&settings) else {
             return -1;

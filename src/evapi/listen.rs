@@ -24,7 +24,7 @@ pub fn open(settings: &Settings) -> Result<Vec<(usize, OwnedFd)>, Vec<String>> {
         };
         match opened {
             Ok(sockets) => open.extend(sockets.into_iter().map(|fd| (line, fd))),
-            Err(error) => mistakes.push(format!("cannot listen on {address}: {error}")),
+            Err(error) => mistakes.push(format!("bind_addr = \"{address}\": {error}")),
         }
     }
     if mistakes.is_empty() {

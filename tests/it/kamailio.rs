@@ -203,6 +203,13 @@ impl Kamailio {
         }
     }
 
+    /// Waits until a script has counted up to a value with `$shtinc(count=>name)`.
+    pub(crate) fn wait_counted(&self, name: &str, value: u64) {
+        wait::until(&format!("the script counts {name} up to {value}"), || {
+            self.counted(name) >= value
+        });
+    }
+
     /// Sets what a script reads as `$sht(count=>name)`.
     pub(crate) fn set(&self, name: &str, value: i64) {
         self.rpc("htable.seti", &[json!("count"), json!(name), json!(value)]);

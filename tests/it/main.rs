@@ -41,6 +41,7 @@ mod kamailio;
 mod kazoo;
 mod manual;
 mod memory;
+mod mistake;
 mod nats;
 mod package;
 mod port;

@@ -29,9 +29,8 @@ use crate::kazoo::settings::Settings;
 use crate::kazoo::subscription::{Exchange, Queue, Subscription};
 use crate::kazoo::table::Table;
 use crate::kazoo::target;
-use crate::link::{Link, Outbound};
+use crate::link::{Link, Outbound, Roster};
 use channel::Channel;
-use consume::Common;
 use inboxes::Inboxes;
 use line::Line;
 use presence::{Presence, Role, is_wanted};
@@ -49,6 +48,16 @@ pub const CONNECTOR: Connector = Connector {
     run: |link, settings| Box::pin(run(link, settings)),
     check: None,
 };
+
+/// What all connections share.
+#[derive(Clone)]
+struct Common {
+    dialer: Rc<Dialer>,
+    presence: Rc<Presence>,
+    inboxes: Rc<Inboxes>,
+    queries: Rc<Queries>,
+    roster: Rc<Roster>,
+}
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let settings: Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
@@ -76,7 +85,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     Ok(())
 }
 
-/// What all connections share, the lanes, and the word to drain.
+/// What all connections share, beside the lanes and the word to drain.
 fn open(link: Link, settings: Rc<Settings>) -> (Common, Outbound, watch::Receiver<bool>) {
     let Link {
         outbound,

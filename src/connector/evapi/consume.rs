@@ -4,20 +4,22 @@
 
 use super::client::Client;
 use super::presence::Presence;
-use super::session::Reader;
 use crate::evapi::counter::connector;
 use crate::evapi::figure;
 use crate::evapi::netstring::{Found, Parser};
 use crate::frame::evapi::What;
 use crate::link::Inbound;
 use bytes::{Buf, BytesMut};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes a read asks for.
 const READ_BYTES: usize = 64 * 1024;
 
 /// The longest first message of a client that has still to show the secret.
 const SECRET_BYTES_MAX: usize = 4096;
+
+/// What a client's bytes come from.
+pub(super) type Reader = Box<dyn AsyncRead + Unpin>;
 
 /// Runs until the client is gone or to be closed; says why.
 pub(super) async fn run(

@@ -1,7 +1,7 @@
 //! Connections: accepting them, letting them in, and seeing them off.
 
 use super::client::{Client, End, Hand};
-use super::consume;
+use super::consume::{self, Reader};
 use super::presence::Presence;
 use super::tls;
 use crate::connector::tls::Held;
@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -22,8 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a client that is closed may take for what waits for it.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-pub(super) type Reader = Box<dyn AsyncRead + Unpin>;
-pub(super) type Writer = Box<dyn AsyncWrite + Unpin>;
+type Writer = Box<dyn AsyncWrite + Unpin>;
 
 enum Socket {
     Tcp(TcpStream),

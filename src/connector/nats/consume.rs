@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// Messages that may come before the answer to SUB: more than what one may hold (64 MiB).
 const EARLY_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -102,6 +102,7 @@ pub(super) async fn serve(
         inbound,
         skip: 0,
         unanswered: 0,
+        silences: 0,
         interval: Duration::from_millis(dialer.settings.ping_interval_ms),
         dialer,
         line,
@@ -125,6 +126,8 @@ struct Consumer<'a> {
     skip: usize,
     /// Tests that the server has not answered yet.
     unanswered: u32,
+    /// Tests in a row since anything came: where a worker is slow, an answer stands behind many messages.
+    silences: u32,
     interval: Duration,
     dialer: &'a Rc<Dialer>,
     line: &'a Subscription,
@@ -146,16 +149,20 @@ impl Consumer<'_> {
                 () = tokio::time::sleep_until(test_at) => Step::Test,
             };
             match step {
-                Step::Heard => self.understand().await?,
+                Step::Heard => {
+                    self.silences = 0;
+                    self.understand().await?;
+                }
                 Step::Renew => coming = Some(self.successor()),
                 Step::Made(made) => {
                     coming = None;
                     self.replace(made).await?;
                 }
                 Step::Test => {
-                    if self.unanswered >= 2 {
+                    if self.silences >= 2 {
                         return Err("it does not answer any more".to_owned());
                     }
+                    self.silences += 1;
                     self.unanswered += 1;
                     test_at = Instant::now() + self.interval;
                     session::write(&mut self.session.writer, b"PING\r\n").await?;
@@ -183,24 +190,26 @@ impl Consumer<'_> {
                 return Ok(());
             }
         };
-        match tokio::time::timeout(self.interval, self.retire()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => log::warn!("nats: the old connection was lost before its end: {why}"),
-            Err(_) => log::warn!("nats: the old connection does not answer before its end"),
+        if let Err(why) = self.retire().await {
+            log::warn!("nats: the old connection was lost before its end: {why}");
         }
         self.session = *session;
-        (self.skip, self.unanswered) = (0, 0);
+        (self.skip, self.unanswered, self.silences) = (0, 0, 0);
         self.presence.renewed(&self.session.server);
         self.understand().await
     }
 
-    /// Ends the subscription, and takes what the server had sent before.
+    /// Ends the subscription, and takes what the server had sent before. Only the server is hurried,
+    /// not the worker.
     async fn retire(&mut self) -> Result<(), String> {
-        session::write(&mut self.session.writer, b"UNSUB 1\r\nPING\r\n").await?;
+        let silent = |_| "it does not answer".to_owned();
+        let leave = session::write(&mut self.session.writer, b"UNSUB 1\r\nPING\r\n");
+        timeout(self.interval, leave).await.map_err(silent)??;
         self.unanswered += 1;
         while self.unanswered > 0 {
             let Session { reader, buffer, .. } = &mut self.session;
-            session::read(reader, buffer).await?;
+            let read = session::read(reader, buffer);
+            timeout(self.interval, read).await.map_err(silent)??;
             self.understand().await?;
         }
         Ok(())

@@ -21,6 +21,16 @@ pub(super) struct Info {
     pub(super) ldm: bool,
 }
 
+impl Info {
+    /// The largest message that it takes, in bytes; one that says nothing about it has no limit.
+    pub(super) fn message_bytes_max(&self) -> usize {
+        match self.max_payload {
+            0 => usize::MAX,
+            some => some,
+        }
+    }
+}
+
 /// What the client says of itself.
 #[derive(Debug, Serialize)]
 pub(super) struct Connect<'a> {

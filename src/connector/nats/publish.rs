@@ -59,7 +59,9 @@ pub(super) async fn run(
             session
         };
         let server = session.server.clone();
-        presence.board().message_bytes_max(session.info.max_payload);
+        presence
+            .board()
+            .message_bytes_max(session.info.message_bytes_max());
         match serve(
             session,
             &dialer,
@@ -262,7 +264,7 @@ impl<'a> Publisher<'a> {
             outbound,
             ..
         } = self;
-        let limit = session.info.max_payload;
+        let limit = session.info.message_bytes_max();
         let mut cost = 0;
         let taken = outbound.take(BATCH_COST, |frame| {
             let verdict = encode(batch, frame, limit);
@@ -294,7 +296,9 @@ impl<'a> Publisher<'a> {
                 Op::Ping => self.batch.extend_from_slice(b"PONG\r\n"),
                 Op::Info(json) => {
                     let info: Info = serde_json::from_slice(json).map_err(|e| e.to_string())?;
-                    self.presence.board().message_bytes_max(info.max_payload);
+                    self.presence
+                        .board()
+                        .message_bytes_max(info.message_bytes_max());
                     self.leaving |= info.ldm;
                     self.session.info = info;
                 }

@@ -1,4 +1,4 @@
-use super::protocol::{Message, Op, parse, put_publish};
+use super::protocol::{Info, Message, Op, parse, put_publish};
 use crate::frame::nats::Publish;
 use bytes::BytesMut;
 use proptest::prelude::proptest;
@@ -48,6 +48,17 @@ fn other_operations() {
     ] {
         assert_eq!(parse(line, MAX), Ok(Some((op, line.len()))));
     }
+}
+
+#[test]
+fn a_server_that_says_no_limit_has_none() {
+    let limit = |json| {
+        serde_json::from_str::<Info>(json)
+            .unwrap()
+            .message_bytes_max()
+    };
+    assert_eq!(limit(r#"{"max_payload":5}"#), 5);
+    assert_eq!(limit("{}"), usize::MAX);
 }
 
 #[test]

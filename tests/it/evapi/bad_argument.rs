@@ -1,7 +1,7 @@
 //! Bad arguments, and functions out of their place: -1 and one clear error each.
 
 use super::client::Client;
-use super::listener::{counter, on};
+use super::listener::on;
 use super::suspend::TM;
 use crate::require::needs;
 use crate::{port, turn};
@@ -39,7 +39,7 @@ fn empty_data_and_empty_tags_are_refused() {
         let mut client = Client::connect(&kamailio, port);
         assert_eq!(kamailio.sip().message("x", b""), "rc=-1", "{call}");
         assert_eq!(client.text(), "end", "{call}");
-        assert_eq!(counter(&kamailio, "refused_invalid"), 1, "{call}");
+        assert_eq!(kamailio.counter("refused_invalid"), 1, "{call}");
         let log = kamailio.stop();
         assert_eq!(errors(&log, &["evapi", what]), 1, "{call} in\n{log}");
     }
@@ -164,7 +164,7 @@ fn too_large_data_is_refused_with_its_size() {
     assert_eq!(sip.message("x", &[b'x'; 1001]), "rc=-1");
     assert_eq!(sip.message("x", &[b'x'; 1000]), "rc=1");
     assert_eq!(client.frame().len(), 1000);
-    assert_eq!(counter(&kamailio, "refused_oversized"), 1);
+    assert_eq!(kamailio.counter("refused_oversized"), 1);
     let log = kamailio.stop();
     assert_eq!(errors(&log, &["1001"]), 1, "{log}");
 }

@@ -1,10 +1,10 @@
 //! The engine killed: clients come back to a socket that never refused them, and the script hears
-//! of each that was lost.
+//! of each that was lost. The engine stopped: what it cannot be told has not happened.
 
 use rustix::process::Signal;
 
 use super::client::Client;
-use super::listener::{clients, on, wait_counted};
+use super::listener::{clients, on};
 use super::suspend::{ASK, answer, asking, question};
 use crate::require::needs;
 use crate::{port, process, turn, wait};
@@ -32,7 +32,7 @@ fn each_lost_client_has_one_closed_and_may_come_back() {
         for client in &mut all {
             client.until_cut();
         }
-        wait_counted(&kamailio, "closed", round * COUNT + (round - 1));
+        kamailio.wait_counted("closed", round * COUNT + (round - 1));
         wait::until("none is shown any more", || clients(&kamailio).is_empty());
         let mut back = Client::connect(&kamailio, port);
         back.send("back again");
@@ -40,7 +40,7 @@ fn each_lost_client_has_one_closed_and_may_come_back() {
         // A second closed for one of them would have been there by now.
         assert_eq!(kamailio.counted("closed"), round * COUNT + (round - 1));
         drop(back);
-        wait_counted(&kamailio, "closed", round * (COUNT + 1));
+        kamailio.wait_counted("closed", round * (COUNT + 1));
     }
     kamailio.stop();
 }
@@ -94,5 +94,39 @@ fn an_async_call_without_an_engine_is_answered() {
     };
     client.send(format!("{key}:{text}"));
     assert_eq!(answer(&sip, number), (200, "after".into()));
+    kamailio.stop();
+}
+
+#[test]
+fn a_close_that_finds_no_room_leaves_the_client_as_it_is() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    // What is relayed takes no more room than the order to close.
+    let kamailio = on(port)
+        .number("queue_size", 65_536)
+        .number("message_size_max", 16_384)
+        .routes(
+            r#"event_route[evapi:message-received] {
+                   $var(count) = $shtinc(count=>begun);
+                   while ($sht(count=>begun) > $sht(count=>allowed)) { usleep("5000"); }
+                   if ($evapi(msg) == "fill") { while (evapi_relay("x")) { $var(full) = 0; } }
+                   if (evapi_close()) { $var(count) = $shtinc(count=>closed); }
+                   else { $var(count) = $shtinc(count=>refused); }
+               }"#,
+        )
+        .start();
+    let mut client = Client::connect(&kamailio, port);
+    client.send("fill");
+    kamailio.wait_counted("begun", 1);
+    let engine = kamailio.engine().expect("the engine runs");
+    process::send(engine, Signal::STOP);
+    kamailio.set("allowed", 1);
+    kamailio.wait_counted("refused", 1);
+    process::send(engine, Signal::CONT);
+    kamailio.set("allowed", 2);
+    client.send("close");
+    client.until_cut();
+    kamailio.wait_counted("closed", 1);
     kamailio.stop();
 }

@@ -1,7 +1,7 @@
 //! Events: one `connection-new`, the messages, exactly one `connection-closed`, in this order.
 
 use super::client::Client;
-use super::listener::{on, tagged, wait_counted};
+use super::listener::{on, tagged};
 use crate::kamailio::Config;
 use crate::require::needs;
 use crate::{port, turn, wait};
@@ -98,7 +98,7 @@ fn messages_sent_right_before_the_close_are_handled_before_it() {
         client.send("2");
         client.send("3");
     }
-    wait_counted(&kamailio, "closed", ROUNDS);
+    kamailio.wait_counted("closed", ROUNDS);
     assert_eq!(kamailio.counted("wrong"), 0);
     kamailio.stop();
 }
@@ -141,7 +141,7 @@ fn every_way_to_end_gives_exactly_one_closed() {
             text.starts_with(&format!("closed {index} ")),
             "{way}: {text}"
         );
-        wait_counted(&kamailio, "closed", round as u64 + 1);
+        kamailio.wait_counted("closed", round as u64 + 1);
     }
     // A second one would have come before what follows.
     observer.send("end");
@@ -167,7 +167,7 @@ fn a_close_in_connection_new_ends_the_client() {
         let mut client = Client::dial(([127, 0, 0, 1], port).into());
         client.try_send_raw(b"5:hello,");
         assert!(client.rest().is_empty());
-        wait_counted(&kamailio, "closed", round);
+        kamailio.wait_counted("closed", round);
     }
     assert_eq!(kamailio.counted("new"), 100);
     assert_eq!(kamailio.counted("messages"), 0);
@@ -226,8 +226,8 @@ fn events_leave_memory_as_it_was() {
                 client.send([b'x'; 256]);
             }
         }
-        wait_counted(&kamailio, "done", rounds * 2000);
-        wait_counted(&kamailio, "closed", rounds * 10);
+        kamailio.wait_counted("done", rounds * 2000);
+        kamailio.wait_counted("closed", rounds * 10);
         wait::until("the clients are gone", || {
             super::listener::clients(&kamailio).is_empty()
         });

@@ -1,7 +1,7 @@
 //! Netstrings: however the bytes are split, frames come out; what is no frame harms its sender only.
 
 use super::client::{Client, netstring};
-use super::listener::{counter, on, wait_counter};
+use super::listener::on;
 use crate::kamailio::Kamailio;
 use crate::require::needs;
 use crate::{port, turn};
@@ -199,7 +199,7 @@ fn any_bytes_at_all_harm_their_sender_only() {
         let mut client = Client::dial(([127, 0, 0, 1], port).into());
         client.try_send_raw(&bytes);
     }
-    wait_counter(&kamailio, "disconnections", 200);
+    kamailio.wait_counter("disconnections", 200);
     observer.send("alive");
     assert_eq!(observer.text(), "alive");
     assert_eq!(kamailio.rpc("sipbus.status", &[])["engine"]["restarts"], 0);
@@ -221,7 +221,7 @@ fn garbage_is_told_once_and_counted() {
         client.send_raw(GOOD.as_bytes());
     });
     assert_eq!(said, Some(Vec::new()));
-    assert_eq!(counter(&bench.kamailio, "garbage"), 700);
+    assert_eq!(bench.kamailio.counter("garbage"), 700);
     let log = bench.kamailio.stop();
     let told = log
         .lines()

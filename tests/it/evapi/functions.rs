@@ -30,7 +30,7 @@ fn a_relay_with_nobody_there_is_accepted() {
     let kamailio = on(port).request(RELAY).start();
     assert_eq!(kamailio.sip().message("alice", b""), "rc=1");
     // And is not kept for who comes later.
-    super::listener::wait_counter(&kamailio, "undelivered", 1);
+    kamailio.wait_counter("undelivered", 1);
     let mut client = Client::connect(&kamailio, port);
     assert_eq!(kamailio.sip().message("bob", b""), "rc=1");
     assert_eq!(client.text(), "from bob");

@@ -92,7 +92,7 @@ fn all_functions_and_the_callback_work_from_lua() {
     assert_eq!(answer(&sip, number), (503, "false -2".into()));
     client.send("close");
     assert_eq!(client.rest(), ["bye"]);
-    super::listener::wait_counted(&kamailio, "closed", 1);
+    kamailio.wait_counted("closed", 1);
     kamailio.stop();
 }
 

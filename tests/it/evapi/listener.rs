@@ -22,27 +22,6 @@ pub(crate) fn on(port: u16) -> Config {
     Config::of("evapi").text_param("bind_addr", &format!("127.0.0.1:{port}"))
 }
 
-/// One counter of `evapi.stats`.
-pub(crate) fn counter(kamailio: &Kamailio, name: &str) -> u64 {
-    let stats = kamailio.rpc("evapi.stats", &[]);
-    let value = stats[name].as_u64();
-    value.unwrap_or_else(|| panic!("no number {name} in {stats}"))
-}
-
-/// Waits until a counter has reached a value.
-pub(crate) fn wait_counter(kamailio: &Kamailio, name: &str, value: u64) {
-    wait::until(&format!("{name} reaches {value}"), || {
-        counter(kamailio, name) >= value
-    });
-}
-
-/// Waits until a script has counted up to a value with `$shtinc(count=>name)`.
-pub(crate) fn wait_counted(kamailio: &Kamailio, name: &str, value: u64) {
-    wait::until(&format!("the script counts {name} up to {value}"), || {
-        kamailio.counted(name) >= value
-    });
-}
-
 /// What `evapi.clients` shows.
 pub(crate) fn clients(kamailio: &Kamailio) -> Vec<Value> {
     let all = kamailio.rpc("evapi.clients", &[]);

@@ -1,7 +1,7 @@
 //! Who gets in: the shared secret, and how long a newcomer may take. TLS is in `tests/it/tls`.
 
 use super::client::Client;
-use super::listener::{on, wait_counter};
+use super::listener::on;
 use crate::certificates::Certificates;
 use crate::kamailio::Kamailio;
 use crate::require::needs;
@@ -23,7 +23,7 @@ fn echoes(client: &mut Client) {
 fn is_refused(kamailio: &Kamailio, mut client: Client, count: u64) {
     client.try_send_raw(b"5:hello,");
     assert!(client.until_cut().is_empty());
-    wait_counter(kamailio, "logins_refused", count);
+    kamailio.wait_counter("logins_refused", count);
     let events = ["new", "messages", "closed"].map(|event| kamailio.counted(event));
     assert_eq!(events, [0; 3]);
 }
@@ -53,7 +53,7 @@ fn the_shared_secret_lets_a_client_in() {
     });
     // Nothing is told to one who has not said it, and nothing is asked.
     assert_eq!(kamailio.sip().message("x", b""), "false -2");
-    wait_counter(&kamailio, "undelivered", 1);
+    kamailio.wait_counter("undelivered", 1);
     assert_eq!(kamailio.counted("new"), 0);
     client.send(SECRET);
     client.admitted(&kamailio);
@@ -139,7 +139,7 @@ fn who_says_nothing_is_sent_away_in_time() {
     for (count, port) in [port, secret].into_iter().enumerate() {
         let mut silent = Client::dial(([127, 0, 0, 1], port).into());
         assert!(silent.rest().is_empty());
-        wait_counter(&kamailio, "logins_refused", count as u64 + 1);
+        kamailio.wait_counter("logins_refused", count as u64 + 1);
     }
     assert_eq!(
         (kamailio.counted("new"), kamailio.counted("closed")),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::listener::{ECHO, RELAY, clients, counter, on, tagged, wait_counted, wait_counter};
+use super::listener::{ECHO, RELAY, clients, on, tagged};
 use crate::require::needs;
 use crate::{port, process, turn, wait};
 
@@ -93,7 +93,7 @@ fn an_operator_closes_a_client() {
     let mut second = Client::connect(&kamailio, port);
     kamailio.rpc("evapi.close", &[json!(second.index(&kamailio))]);
     assert!(second.rest().is_empty());
-    wait_counted(&kamailio, "closed", 1);
+    kamailio.wait_counted("closed", 1);
     wait::until("it is shown no more", || clients(&kamailio).len() == 1);
     first.send("still here");
     assert_eq!(first.text(), "still here");
@@ -124,7 +124,7 @@ fn the_counters_tell_what_happened() {
     for _ in 0..3 {
         assert_eq!(sip.message("nobody", b""), "rc=1");
     }
-    wait_counter(&kamailio, "undelivered", 3);
+    kamailio.wait_counter("undelivered", 3);
     let mut client = Client::connect(&kamailio, port);
     for _ in 0..20 {
         assert_eq!(sip.message("good", b""), "rc=1");
@@ -136,10 +136,10 @@ fn the_counters_tell_what_happened() {
     for _ in 0..5 {
         client.send("x");
     }
-    wait_counter(&kamailio, "delivered", 20);
-    wait_counter(&kamailio, "received", 5);
+    kamailio.wait_counter("delivered", 20);
+    kamailio.wait_counter("received", 5);
     drop(client);
-    wait_counter(&kamailio, "disconnections", 1);
+    kamailio.wait_counter("disconnections", 1);
     let stats = kamailio.rpc("evapi.stats", &[]);
     let expected = [
         ("relayed", 30),
@@ -179,8 +179,8 @@ fn a_message_without_a_route_is_counted() {
     let kamailio = on(port).start();
     let mut client = Client::connect(&kamailio, port);
     client.send("for nobody");
-    wait_counter(&kamailio, "unrouted", 1);
-    assert_eq!(counter(&kamailio, "received"), 1);
+    kamailio.wait_counter("unrouted", 1);
+    assert_eq!(kamailio.counter("received"), 1);
     kamailio.stop();
 }
 

@@ -1,7 +1,7 @@
 //! Answers that come too late, twice, or never: harmless, and the caller is answered.
 
 use super::client::Client;
-use super::listener::{on, wait_counted};
+use super::listener::on;
 use super::suspend::{ASK, TM, answer, asking, no_transaction_is_left, question};
 use crate::require::needs;
 use crate::sipp::Sipp;
@@ -27,7 +27,7 @@ fn a_late_answer_is_harmless() {
             no_transaction_is_left(&kamailio);
         }
         client.send(format!("{key}:too late"));
-        wait_counted(&kamailio, "answers", answered + 1);
+        kamailio.wait_counted("answers", answered + 1);
         assert_eq!(kamailio.counted("resumed"), 0);
     }
     // And the next request goes its way.
@@ -58,7 +58,7 @@ fn a_second_answer_is_harmless() {
             client.send(format!("{key}:yes"));
         }
         assert_eq!(answer(&sip, number), (200, "yes".into()));
-        wait_counted(&kamailio, "answers", round * 8);
+        kamailio.wait_counted("answers", round * 8);
         assert_eq!(kamailio.counted("resumed"), round);
     }
     // That no transaction is left cannot be asked here: t_continue of Kamailio 5.6 keeps a
@@ -101,7 +101,7 @@ fn answers_that_cross_are_counted() {
             client.send(format!("{key}:yes"));
         }
         assert_eq!(answer(&sip, number), (200, "yes".into()));
-        wait_counted(&kamailio, "answers", round * 8);
+        kamailio.wait_counted("answers", round * 8);
         assert_eq!(kamailio.counted("continued"), round);
     }
     let stats = kamailio.rpc("evapi.stats", &[]);
@@ -125,13 +125,13 @@ fn late_and_second_answers_leave_no_transaction() {
         client.send(format!("{key}:yes"));
         client.send(format!("{key}:yes"));
         assert_eq!(answer(&sip, number), (200, "yes".into()));
-        wait_counted(&kamailio, "answers", round * 2);
+        kamailio.wait_counted("answers", round * 2);
     }
     let number = sip.send("MESSAGE", "late", b"");
     let (key, _) = question(&mut client);
     assert_eq!(answer(&sip, number).0, 408);
     client.send(format!("{key}:too late"));
-    wait_counted(&kamailio, "answers", 20 * 2 + 1);
+    kamailio.wait_counted("answers", 20 * 2 + 1);
     assert_eq!(kamailio.counted("continued"), 20);
     assert_eq!(kamailio.rpc("evapi.stats", &[])["late_answers"], 21);
     no_transaction_is_left(&kamailio);
@@ -182,7 +182,7 @@ fn an_answer_for_a_cancelled_call_is_harmless() {
         let (key, _) = question(&mut client);
         client.send(format!("{key}:too late"));
     }
-    wait_counted(&kamailio, "answers", CALLS.into());
+    kamailio.wait_counted("answers", CALLS.into());
     assert_eq!(kamailio.counted("resumed"), 0);
     kamailio.stop();
 }
@@ -205,7 +205,7 @@ fn an_answer_for_no_transaction_at_all_is_harmless() {
     for answer in made_up {
         client.send(answer);
     }
-    wait_counted(&kamailio, "answers", made_up.len() as u64);
+    kamailio.wait_counted("answers", made_up.len() as u64);
     assert_eq!(kamailio.counted("resumed"), 0);
     let mut sip = kamailio.sip();
     let number = sip.send("MESSAGE", "x", b"");

@@ -1,7 +1,7 @@
 //! Indexes are used again, and nothing of a client is left for the next one.
 
 use super::client::Client;
-use super::listener::{ECHO, clients, counter, on, tagged, wait_counter};
+use super::listener::{ECHO, clients, on, tagged};
 use crate::kamailio::Kamailio;
 use crate::require::needs;
 use crate::{port, turn, wait};
@@ -101,7 +101,7 @@ fn what_was_written_to_one_never_reaches_the_next() {
     for _ in 0..8 {
         kamailio.sip().message("x", &[b'x'; 1024]);
     }
-    wait_counter(&kamailio, "delivered", 8000);
+    kamailio.wait_counter("delivered", 8000);
     let index = client.index(&kamailio);
     leaves(&kamailio, client);
     let mut next = Client::connect(&kamailio, port);
@@ -129,7 +129,7 @@ fn one_client_too_many_is_closed_at_once() {
     for refused in 1..=3 {
         let mut third = Client::dial(([127, 0, 0, 1], port).into());
         assert!(third.rest().is_empty());
-        wait_counter(&kamailio, "clients_refused", refused);
+        kamailio.wait_counter("clients_refused", refused);
     }
     // It was no client, so it had no events; the others did not notice.
     first.send("still here");
@@ -142,7 +142,7 @@ fn one_client_too_many_is_closed_at_once() {
     let mut third = Client::connect(&kamailio, port);
     third.send("in at last");
     assert_eq!(third.text(), "in at last");
-    assert_eq!(counter(&kamailio, "clients_refused"), 3);
+    assert_eq!(kamailio.counter("clients_refused"), 3);
     kamailio.stop();
 }
 

@@ -2,7 +2,7 @@
 //! corrupted.
 
 use super::client::Client;
-use super::listener::{counter, on, wait_counted, wait_counter};
+use super::listener::on;
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
 use crate::{port, sipp, turn};
@@ -65,9 +65,9 @@ fn a_client_that_never_reads_is_closed_and_costs_nobody_a_frame() {
             round(&kamailio, &mut healthy, 1000, &body, &mut last);
         }
     });
-    wait_counted(&kamailio, "closed", 1);
-    assert_eq!(counter(&kamailio, "clients_closed_full"), 1);
-    assert_eq!(counter(&kamailio, "frames_dropped"), 0);
+    kamailio.wait_counted("closed", 1);
+    assert_eq!(kamailio.counter("clients_closed_full"), 1);
+    assert_eq!(kamailio.counter("frames_dropped"), 0);
     // What it got before the end is whole and in order.
     let frames = stuck.until_cut();
     assert!(!frames.is_empty());
@@ -99,23 +99,23 @@ fn with_the_drop_policy_it_loses_the_newest_frames_and_stays() {
     for _ in 0..100 {
         round(&kamailio, &mut healthy, EACH, &body, &mut last);
     }
-    wait_counter(&kamailio, "frames_dropped", 1);
+    kamailio.wait_counter("frames_dropped", 1);
     let shown = stuck.shown(&kamailio).expect("it is still there");
     assert!(shown["buffered"].as_u64().unwrap() > 0, "{shown}");
     // Now it reads: frames are missing, and none is damaged or out of order.
     let (mut got, mut before) = (0, 0);
-    while got + counter(&kamailio, "frames_dropped") < u64::from(last) {
+    while got + kamailio.counter("frames_dropped") < u64::from(last) {
         let next = number(&stuck.frame(), &body);
         assert!(next > before);
         (got, before) = (got + 1, next);
     }
-    assert_eq!(got + counter(&kamailio, "frames_dropped"), u64::from(last));
+    assert_eq!(got + kamailio.counter("frames_dropped"), u64::from(last));
     // From here on nothing is missing again.
     round(&kamailio, &mut healthy, EACH, &body, &mut last);
     for expected in last - EACH + 1..=last {
         assert_eq!(number(&stuck.frame(), &body), expected);
     }
-    assert_eq!(counter(&kamailio, "clients_closed_full"), 0);
+    assert_eq!(kamailio.counter("clients_closed_full"), 0);
     assert_eq!(kamailio.counted("closed"), 0);
     let log = kamailio.stop();
     assert_eq!(told(&log, stuck_port), 1, "one line per episode:\n{log}");
@@ -137,7 +137,7 @@ fn short_writes_never_corrupt_a_stream() {
         kamailio.sip().message("x", &body);
     }
     // More than a socket holds: much of it is still in the engine.
-    wait_counter(&kamailio, "delivered", 300);
+    kamailio.wait_counter("delivered", 300);
     // Three SIP workers wrote them: each one's order is kept, not that between them.
     let mut numbers: Vec<u32> = (0..300).map(|_| number(&late.frame(), &body)).collect();
     numbers.sort_unstable();
@@ -165,7 +165,7 @@ fn async_answers_go_on_beside_a_client_that_never_reads() {
         .start();
     let stuck = super::listener::tagged(&kamailio, port, "stuck");
     let mut sip = kamailio.sip();
-    while counter(&kamailio, "frames_dropped") == 0 {
+    while kamailio.counter("frames_dropped") == 0 {
         assert_eq!(sip.message("fill", &[b'x'; 1024]), "filled");
     }
     let mut client = Client::connect(&kamailio, port);

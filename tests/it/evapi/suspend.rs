@@ -130,7 +130,7 @@ fn under_load_every_call_gets_its_answer() {
         }
     });
     load.succeed();
-    super::listener::wait_counted(&kamailio, "answers", u64::from(2 * CALLS));
+    kamailio.wait_counted("answers", u64::from(2 * CALLS));
     assert_eq!(kamailio.counted("resumed"), u64::from(CALLS));
     kamailio.stop();
 }

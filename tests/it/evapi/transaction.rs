@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use super::client::Client;
-use super::listener::{counter, tagged};
+use super::listener::tagged;
 use super::suspend::{ASK, answer, asking, no_transaction_is_left, question};
 use crate::require::needs;
 use crate::{port, turn, wait};
@@ -18,7 +18,7 @@ fn nobody_connected_is_false_and_the_route_answers() {
     for (count, method) in ["MESSAGE", "INVITE"].into_iter().enumerate() {
         let answer = sip.ask(method, "x", b"");
         assert_eq!((answer.code, answer.reason.as_str()), (503, "false -2"));
-        assert_eq!(counter(&kamailio, "async_nobody"), count as u64 + 1);
+        assert_eq!(kamailio.counter("async_nobody"), count as u64 + 1);
     }
     // One who comes later is asked, and not about those calls.
     let mut client = Client::connect(&kamailio, port);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::client::Client;
-use super::listener::{on, tagged, wait_counted};
+use super::listener::{on, tagged};
 use crate::require::needs;
 use crate::{port, turn};
 
@@ -41,7 +41,7 @@ fn each_clients_order_is_kept_with_several_workers() {
             });
         }
     });
-    wait_counted(&kamailio, "done", EACH * CLIENTS);
+    kamailio.wait_counted("done", EACH * CLIENTS);
     assert_eq!(kamailio.counted("wrong"), 0);
     assert!(kamailio.counted("processes") > 1, "one worker did it all");
     kamailio.stop();
@@ -76,7 +76,7 @@ fn clients_that_begin_at_once_are_spread_evenly() {
             scope.spawn(move || (0..EACH).for_each(|_| client.send("x")));
         }
     });
-    wait_counted(&kamailio, "done", EACH * CLIENTS);
+    kamailio.wait_counted("done", EACH * CLIENTS);
     assert_eq!(kamailio.counted("overloaded"), 0);
     kamailio.stop();
 }
@@ -145,7 +145,7 @@ fn a_route_that_sleeps_delays_its_own_client_only() {
     let mut others: Vec<Client> = (0..4).map(|_| Client::connect(&kamailio, port)).collect();
     sleeper.send("sleep");
     sleeper.send("after");
-    wait_counted(&kamailio, "asleep", 1);
+    kamailio.wait_counted("asleep", 1);
     let mut late = Client::connect(&kamailio, port);
     others.push(late);
     for number in 0..others.len() {
@@ -217,10 +217,7 @@ fn more_events_than_the_inbox_holds_are_all_handled() {
             });
         }
     });
-    wait_counted(&kamailio, "done", COUNT as u64);
-    assert_eq!(
-        super::listener::counter(&kamailio, "consumed"),
-        COUNT as u64
-    );
+    kamailio.wait_counted("done", COUNT as u64);
+    assert_eq!(kamailio.counter("consumed"), COUNT as u64);
     kamailio.stop();
 }

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::broker::{at, counter, start, wait_counted, wait_counter};
+use super::broker::{at, start};
 use super::bus::Bus;
 use crate::kamailio::Config;
 use crate::require::needs;
@@ -69,20 +69,20 @@ fn what_is_not_handled_is_not_acknowledged() {
         .number("prefetch", 10);
     let kamailio = start(consuming(config, "ack.wait", WAIT));
     // Asleep from the first event on.
-    wait_counted(&kamailio, "begun", 2);
+    kamailio.wait_counted("begun", 2);
     // Each worker has its share, and no more is taken than that.
     wait::until("the prefetch is used up", || {
         standing(&rabbit, "ack.wait") == (80, 20)
     });
-    assert_eq!(counter(&kamailio, "acked"), 0);
+    assert_eq!(kamailio.counter("acked"), 0);
     kamailio.set("awake", 1);
-    wait_counted(&kamailio, "handled", 100);
+    kamailio.wait_counted("handled", 100);
     wait::until("all are acknowledged", || {
         standing(&rabbit, "ack.wait") == (0, 0)
     });
     assert_eq!(kamailio.counted("begun"), 100);
-    wait_counter(&kamailio, "acked", 100);
-    assert_eq!(counter(&kamailio, "redelivered"), 0);
+    kamailio.wait_counter("acked", 100);
+    assert_eq!(kamailio.counter("redelivered"), 0);
     kamailio.stop();
 }
 
@@ -103,7 +103,7 @@ fn without_waiting_all_is_acknowledged_at_once() {
     });
     assert_eq!(kamailio.counted("handled"), 0);
     kamailio.set("awake", 1);
-    wait_counted(&kamailio, "handled", 100);
+    kamailio.wait_counted("handled", 100);
     kamailio.stop();
 }
 
@@ -117,7 +117,7 @@ fn an_engine_that_dies_leaves_nothing_unhandled() {
         .number("amqp_consumer_workers", 2)
         .number("prefetch", 5);
     let kamailio = start(consuming(config, "ack.engine", WAIT));
-    wait_counted(&kamailio, "begun", 2);
+    kamailio.wait_counted("begun", 2);
     kamailio.kill_engine();
     kamailio.set("awake", 1);
     wait::until("all are acknowledged", || {
@@ -129,7 +129,7 @@ fn an_engine_that_dies_leaves_nothing_unhandled() {
     // What was handled but not acknowledged comes again, and nothing else does.
     let handled = kamailio.counted("handled");
     assert!((50..=60).contains(&handled), "{handled}");
-    wait_counter(&kamailio, "redelivered", handled - 50);
+    kamailio.wait_counter("redelivered", handled - 50);
     kamailio.stop();
 }
 
@@ -141,7 +141,7 @@ fn a_kamailio_that_dies_leaves_all_that_it_did_not_handle() {
     let bus = filled(&rabbit, "ack.killed", 50);
     let config = at(&rabbit.url()).number("amqp_consumer_workers", 2);
     let kamailio = start(consuming(config, "ack.killed", WAIT));
-    wait_counted(&kamailio, "begun", 2);
+    kamailio.wait_counted("begun", 2);
     for pid in kamailio.server.family().members() {
         process::send(pid, Signal::KILL);
     }

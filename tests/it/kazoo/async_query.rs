@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::broker::{self, TM, counter, shared, start, wait_counter};
+use super::broker::{self, TM, shared, start};
 use super::bus::{Bus, Service, service};
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
@@ -75,7 +75,7 @@ fn an_answer_resumes_the_request() {
         let number = sip.send(method, "alice", b"");
         assert_eq!(answer(&sip, number), (200, "hello alice".into()));
     }
-    assert_eq!(counter(&kamailio, "queries"), 3);
+    assert_eq!(kamailio.counter("queries"), 3);
     kamailio.stop();
 }
 
@@ -128,7 +128,7 @@ fn a_query_that_nobody_answers_runs_the_failure_route() {
             let number = sip.send(method, "x", b"");
             assert_eq!(answer(&sip, number), (500, "failed".into()), "{failure}");
         }
-        wait_counter(&kamailio, "timeouts", 2);
+        kamailio.wait_counter("timeouts", 2);
         kamailio.stop();
     }
     assert_eq!(silent.seen().len(), 4);
@@ -161,16 +161,16 @@ fn a_query_behind_a_server_that_is_stuck_ends_by_its_deadline() {
     let body = [b'x'; 1024];
     let number = sip.send("MESSAGE", "fill", &body);
     assert_eq!(answer(&sip, number), (200, "filled".into()));
-    wait_counter(&kamailio, "confirmed", 1000);
+    kamailio.wait_counter("confirmed", 1000);
     // More than may be on its way without being confirmed: the query stands behind it.
     rabbit.freeze();
     let number = sip.send("MESSAGE", "fill", &body);
     assert_eq!(answer(&sip, number), (200, "filled".into()));
     let number = sip.send("MESSAGE", "x", b"");
     assert_eq!(answer(&sip, number), (500, "failed".into()));
-    assert_eq!(counter(&kamailio, "timeouts"), 1);
+    assert_eq!(kamailio.counter("timeouts"), 1);
     rabbit.thaw();
-    wait_counter(&kamailio, "confirmed", 2000);
+    kamailio.wait_counter("confirmed", 2000);
     kamailio.stop();
 }
 
@@ -401,7 +401,7 @@ fn under_load_every_call_gets_its_answer() {
     );
     Sipp::start("message.xml", kamailio.port(), 500, CALLS).succeed();
     assert!(service.seen().len() >= CALLS as usize);
-    assert_eq!(counter(&kamailio, "timeouts"), 0);
+    assert_eq!(kamailio.counter("timeouts"), 0);
     no_transaction_is_left(&kamailio);
     kamailio.stop();
 }

@@ -1,6 +1,6 @@
 //! Bad arguments: each is a refusal that a counter tells, never a crash and nothing sent.
 
-use super::broker::{counter, shared, start};
+use super::broker::{shared, start};
 use super::bus::Bus;
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -46,8 +46,8 @@ fn what_is_no_json_object_is_refused() {
         sip.message("x", "{\"a\":".repeat(5000).as_bytes()),
         "-1-1-1"
     );
-    assert_eq!(counter(&kamailio, "refused_invalid"), 17 * 3);
-    assert_eq!(counter(&kamailio, "accepted"), 0);
+    assert_eq!(kamailio.counter("refused_invalid"), 17 * 3);
+    assert_eq!(kamailio.counter("accepted"), 0);
     seen.settle();
     assert_eq!(seen.count(), 0);
     kamailio.stop();
@@ -124,7 +124,7 @@ fn a_target_that_names_no_server_is_refused() {
     for key in bad {
         assert_eq!(sip.message("x", key.as_bytes()), "rc=-1", "{key}");
     }
-    assert_eq!(counter(&kamailio, "refused_invalid"), bad.len() as u64);
+    assert_eq!(kamailio.counter("refused_invalid"), bad.len() as u64);
     assert_eq!(sip.message("x", b"consumer://1/key"), "rc=1");
     kamailio.stop();
 }

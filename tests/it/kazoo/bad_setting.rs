@@ -2,17 +2,11 @@
 
 use super::broker::alone;
 use crate::kamailio::Config;
+use crate::mistake::{self, Mistake, Value::Number, Value::Text, messages};
 use crate::require::needs;
 use crate::turn;
 
-enum Value {
-    Text(&'static str),
-    Number(i64),
-}
-use Value::{Number, Text};
-
-/// Parameter, wrong value, and what the message must show of it.
-const MISTAKES: &[(&str, Value, &str)] = &[
+const MISTAKES: &[Mistake] = &[
     ("amqp_connection", Text("http://127.0.0.1:5672"), "http"),
     ("amqp_connection", Text("127.0.0.1:5672"), "127.0.0.1:5672"),
     ("amqp_connection", Text("amqp://127.0.0.1:port"), "port"),
@@ -43,65 +37,18 @@ const MISTAKES: &[(&str, Value, &str)] = &[
     ),
 ];
 
-fn with(config: Config, mistake: &(&str, Value, &str)) -> Config {
-    match &mistake.1 {
-        Text(text) => config.text_param(mistake.0, text),
-        Number(number) => config.number(mistake.0, *number),
-    }
-}
-
-/// The lines of the log that are errors and name both the parameter and the value.
-fn messages(log: &str, parameter: &str, value: &str) -> usize {
-    let errors = log
-        .lines()
-        .filter(|line| line.contains("ERROR:") || line.contains("CRITICAL:"));
-    errors
-        .filter(|line| line.contains(parameter) && line.contains(value))
-        .count()
-}
-
 #[test]
 fn each_wrong_value_is_refused_with_one_message() {
     needs!("kamailio", "kazoo");
     let _turn = turn::light();
-    let mut wrong = Vec::new();
-    for mistake in MISTAKES {
-        let shown = format!("{} with {}", mistake.0, mistake.2);
-        match with(alone(), mistake).outcome() {
-            Err(_) => wrong.push(format!("{shown}: accepted")),
-            Ok((status, log)) => {
-                let count = messages(&log, mistake.0, mistake.2);
-                if status.code().is_none_or(|code| code == 0) || count != 1 {
-                    wrong.push(format!("{shown}: {status}, {count} messages in\n{log}"));
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    mistake::each_is_refused(MISTAKES, |_| alone());
 }
 
 #[test]
 fn all_mistakes_are_told_in_one_start() {
     needs!("kamailio", "kazoo");
     let _turn = turn::light();
-    // One of each parameter: the first that stands in the table.
-    let mut config = alone();
-    let mut expected: Vec<(&str, &str)> = Vec::new();
-    for mistake in MISTAKES {
-        if !expected.iter().any(|(name, _)| *name == mistake.0) {
-            config = with(config, mistake);
-            expected.push((mistake.0, mistake.2));
-        }
-    }
-    let (status, log) = config.refused();
-    assert!(!status.success());
-    for (parameter, value) in expected {
-        assert_eq!(
-            messages(&log, parameter, value),
-            1,
-            "{parameter} {value} in:\n{log}"
-        );
-    }
+    mistake::all_are_told(MISTAKES, alone(), |_| true);
 }
 
 #[test]
@@ -137,31 +84,19 @@ fn a_timeout_variable_must_be_one() {
 fn an_unknown_parameter_is_refused() {
     needs!("kamailio", "kazoo");
     let _turn = turn::light();
-    let (status, log) = alone().number("amqp_max_chanels", 1).refused();
-    assert!(!status.success());
-    assert!(log.contains("amqp_max_chanels"));
+    mistake::unknown_is_refused(alone(), "amqp_max_chanels");
 }
 
 #[test]
 fn a_password_in_a_wrong_url_is_not_shown() {
     needs!("kamailio", "kazoo");
     let _turn = turn::light();
-    for url in [
+    let urls = [
         "http://sip:s3cret-Pass@127.0.0.1:5672",
         "amqp://sip:s3cret-Pass@127.0.0.1:port",
         "zone=x;amqp://sip:s3cret-Pass@127.0.0.1/a/b",
         "sip:s3cret-Pass@127.0.0.1",
         "amqp://s3cret-Pass@127.0.0.1:99999",
-    ] {
-        let config = alone().before("debug=3").text_param("amqp_connection", url);
-        let (status, log) = config.refused();
-        assert!(!status.success());
-        assert!(log.contains("amqp_connection"), "{log}");
-        // Kamailio's own debug output shows what it reads from the file; ours must not.
-        let ours = log
-            .lines()
-            .filter(|line| line.contains("kazoo [") || line.contains("sipbus"));
-        let shown: Vec<&str> = ours.filter(|line| line.contains("s3cret-Pass")).collect();
-        assert!(shown.is_empty(), "{shown:?}");
-    }
+    ];
+    mistake::a_secret_is_not_shown(alone, "amqp_connection", &urls, "s3cret-Pass");
 }

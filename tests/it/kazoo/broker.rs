@@ -31,14 +31,6 @@ pub(crate) fn shared() -> Config {
     at(&Rabbit::shared().url())
 }
 
-/// Kazoo's part of `sipbus.status`.
-pub(crate) fn connector(kamailio: &Kamailio) -> Value {
-    let status = kamailio.rpc("sipbus.status", &[]);
-    let all = status["connectors"].as_array().cloned().unwrap_or_default();
-    let found = all.into_iter().find(|each| each["name"] == "kazoo");
-    found.unwrap_or_else(|| panic!("no connector kazoo in {status}"))
-}
-
 /// Starts Kamailio, and waits until all its connections are open and all subscriptions made.
 pub(crate) fn start(config: Config) -> Kamailio {
     let kamailio = config.start();
@@ -49,7 +41,7 @@ pub(crate) fn start(config: Config) -> Kamailio {
 /// Waits until all connections are open and all subscriptions made.
 pub(crate) fn connected(kamailio: &Kamailio) {
     wait::until("the connector is connected", || {
-        connector(kamailio)["state"] == "connected"
+        kamailio.connector()["state"] == "connected"
             && connections(kamailio)
                 .iter()
                 .all(|each| each["state"] == "open")
@@ -73,25 +65,4 @@ fn list(kamailio: &Kamailio, what: &str) -> Vec<Value> {
     let all = kamailio.rpc(&format!("kazoo.{what}"), &[]);
     let list = all[what].as_array().cloned();
     list.unwrap_or_else(|| panic!("no list of {what} in {all}"))
-}
-
-/// One counter of `kazoo.stats`.
-pub(crate) fn counter(kamailio: &Kamailio, name: &str) -> u64 {
-    let stats = kamailio.rpc("kazoo.stats", &[]);
-    let value = stats[name].as_u64();
-    value.unwrap_or_else(|| panic!("no number {name} in {stats}"))
-}
-
-/// Waits until a counter has reached a value.
-pub(crate) fn wait_counter(kamailio: &Kamailio, name: &str, value: u64) {
-    wait::until(&format!("{name} reaches {value}"), || {
-        counter(kamailio, name) >= value
-    });
-}
-
-/// Waits until a script has counted up to a value with `$shtinc(count=>name)`.
-pub(crate) fn wait_counted(kamailio: &Kamailio, name: &str, value: u64) {
-    wait::until(&format!("the script counts {name} up to {value}"), || {
-        kamailio.counted(name) >= value
-    });
 }

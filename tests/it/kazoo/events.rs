@@ -1,6 +1,6 @@
 //! Which event route runs, what it sees, and the events of connections.
 
-use super::broker::{at, counter, shared, start, wait_counted, wait_counter};
+use super::broker::{at, shared, start};
 use super::bus::{Bus, Listener};
 use crate::gate::Gate;
 use crate::kamailio::{Config, Kamailio};
@@ -157,15 +157,15 @@ fn the_module_may_have_other_keys() {
                    event_route[kazoo:consumer-event-kind-what] { $var(n) = $shtinc(count=>kindwhat); }"##,
             ),
     );
-    wait_counted(&kamailio, "open", 1);
+    kamailio.wait_counted("open", 1);
     bus.publish("e.module", "key", r#"{"Kind":"a","What":"b"}"#);
     bus.publish(
         "e.module",
         "key",
         r#"{"Event-Category":"a","Event-Name":"b"}"#,
     );
-    wait_counted(&kamailio, "ab", 1);
-    wait_counted(&kamailio, "kindwhat", 1);
+    kamailio.wait_counted("ab", 1);
+    kamailio.wait_counted("kindwhat", 1);
     kamailio.stop();
 }
 
@@ -236,10 +236,10 @@ fn what_is_no_json_object_harms_nobody() {
         bus.publish("e.bad", "key", body);
         bus.publish("e.bad", "key", r#"{"Good":"yes"} and garbage behind it"#);
     }
-    wait_counted(&kamailio, "good", bad.len() as u64);
+    kamailio.wait_counted("good", bad.len() as u64);
     assert_eq!(kamailio.counted("good"), bad.len() as u64);
-    wait_counter(&kamailio, "received_unreadable", bad.len() as u64);
-    assert_eq!(counter(&kamailio, "unrouted"), 0);
+    kamailio.wait_counter("received_unreadable", bad.len() as u64);
+    assert_eq!(kamailio.counter("unrouted"), 0);
     let log = kamailio.stop();
     assert!(log.contains("under the key key is no JSON object"), "{log}");
 }
@@ -261,8 +261,8 @@ fn an_event_over_the_inbox_is_left_out_and_counted() {
         bus.publish("e.over", "key", body);
         bus.publish("e.over", "key", r#"{"Event-Category":"known"}"#);
     }
-    wait_counted(&kamailio, "known", 2);
-    wait_counter(&kamailio, "received_oversized", 2);
+    kamailio.wait_counted("known", 2);
+    kamailio.wait_counter("received_oversized", 2);
     assert_eq!(kamailio.counted("known"), 2);
     kamailio.stop();
 }
@@ -285,7 +285,7 @@ fn large_events_arrive_whole() {
     for _ in 0..10 {
         bus.publish("e.large", "key", body.clone());
     }
-    wait_counted(&kamailio, "whole", 10);
+    kamailio.wait_counted("whole", 10);
     kamailio.stop();
 }
 
@@ -300,8 +300,8 @@ fn an_event_without_a_route_is_counted() {
     ));
     bus.publish("e.none", "key", r#"{"Event-Category":"unknown"}"#);
     bus.publish("e.none", "key", r#"{"Event-Category":"known"}"#);
-    wait_counted(&kamailio, "known", 1);
-    wait_counter(&kamailio, "unrouted", 1);
+    kamailio.wait_counted("known", 1);
+    kamailio.wait_counter("unrouted", 1);
     kamailio.stop();
 }
 
@@ -338,7 +338,7 @@ fn each_change_of_a_connection_is_told_once() {
         super::broker::connected(&kamailio);
         wait::until("open ran", || counted().0 >= 2 * round);
         bus.publish("e.gate", "x", "{}");
-        wait_counted(&kamailio, "events", round);
+        kamailio.wait_counted("events", round);
         assert_eq!(counted(), (2 * round, 2 * round - 2));
         gate.shut();
         wait::until("closed ran", || counted().1 >= 2 * round);

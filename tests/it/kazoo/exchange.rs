@@ -1,7 +1,7 @@
 //! Exchanges that are missing, or that refuse: only their own messages are left out, and what goes
 //! with them arrives exactly once.
 
-use super::broker::{at, counter, shared, start, wait_counter};
+use super::broker::{at, shared, start};
 use super::bus::{Bus, Consumer};
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
@@ -69,12 +69,12 @@ fn messages_between_those_for_missing_exchanges_come_once() {
     let (tally, _consumer) = counting(&bus, "x.good");
     let kamailio = start(mixing(shared(), "x.good", &["x.gone1", "x.gone2"]));
     publish_all(&kamailio, 2 * EACH);
-    wait_counter(&kamailio, "rejected", 2 * ALL);
-    wait_counter(&kamailio, "confirmed", ALL);
+    kamailio.wait_counter("rejected", 2 * ALL);
+    kamailio.wait_counter("confirmed", ALL);
     wait::until("all arrived", || tally.unique() as u64 == ALL);
     assert_eq!((tally.duplicates(), tally.out_of_order()), (0, 0));
-    assert_eq!(counter(&kamailio, "server_errors"), 2);
-    assert_eq!(counter(&kamailio, "reconnects"), 0);
+    assert_eq!(kamailio.counter("server_errors"), 2);
+    assert_eq!(kamailio.counter("reconnects"), 0);
     let log = kamailio.stop();
     assert_eq!(
         (errors(&log, "x.gone1"), errors(&log, "x.gone2")),
@@ -92,7 +92,7 @@ fn without_confirms_none_is_lost_beside_a_missing_exchange() {
     let config = shared().number("publisher_confirms", 0);
     let kamailio = start(mixing(config, "x.free", &["x.gone3"]));
     publish_all(&kamailio, EACH);
-    wait_counter(&kamailio, "rejected", ALL);
+    kamailio.wait_counter("rejected", ALL);
     wait::until("all arrived", || tally.unique() as u64 == ALL);
     assert_eq!((tally.duplicates(), tally.out_of_order()), (0, 0));
     kamailio.stop();
@@ -113,10 +113,10 @@ fn messages_between_those_that_are_not_permitted_come_once() {
     let kamailio = start(mixing(at(&url), "x.may", &["x.may.not"]));
     // The server says that it is not permitted when a message comes.
     assert_eq!(kamailio.sip().message("one", b""), "sent");
-    wait_counter(&kamailio, "rejected", 1);
+    kamailio.wait_counter("rejected", 1);
     publish_all(&kamailio, EACH);
-    wait_counter(&kamailio, "rejected", ALL + 1);
-    wait_counter(&kamailio, "confirmed", ALL);
+    kamailio.wait_counter("rejected", ALL + 1);
+    kamailio.wait_counter("confirmed", ALL);
     wait::until("all arrived", || tally.unique() as u64 == ALL);
     assert_eq!((tally.duplicates(), tally.out_of_order()), (0, 0));
     let log = kamailio.stop();
@@ -140,11 +140,11 @@ fn an_exchange_may_go_and_come_back() {
     seen.wait_for(1);
     bus.delete_exchange("x.back");
     assert_eq!(sip.message("publish", b""), "sent");
-    wait_counter(&kamailio, "rejected", 1);
+    kamailio.wait_counter("rejected", 1);
     // It fails for what the server says, not by its deadline.
     assert_eq!(sip.message("ask", b""), "no");
-    assert_eq!(counter(&kamailio, "queries_failed"), 1);
-    assert_eq!(counter(&kamailio, "timeouts"), 0);
+    assert_eq!(kamailio.counter("queries_failed"), 1);
+    assert_eq!(kamailio.counter("timeouts"), 0);
     let seen = bus.listen("x.back", "topic", "#");
     wait::until("it is found again", || {
         assert_eq!(sip.message("publish", b""), "sent");
@@ -171,14 +171,11 @@ fn what_a_full_queue_gives_back_is_counted() {
     for settled in 1..=5 {
         assert_eq!(sip.message("x", b""), "sent");
         wait::until("it is settled", || {
-            counter(&kamailio, "confirmed") + counter(&kamailio, "rejected") == settled
+            kamailio.counter("confirmed") + kamailio.counter("rejected") == settled
         });
     }
-    assert!(counter(&kamailio, "returned") > 0);
-    assert_eq!(
-        counter(&kamailio, "returned"),
-        counter(&kamailio, "rejected")
-    );
+    assert!(kamailio.counter("returned") > 0);
+    assert_eq!(kamailio.counter("returned"), kamailio.counter("rejected"));
     kamailio.stop();
     bus.delete("x.full");
 }

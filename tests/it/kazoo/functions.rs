@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::broker::{self, connected, shared, start, wait_counter};
+use super::broker::{self, connected, shared, start};
 use super::bus::{Bus, Message};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -55,7 +55,7 @@ fn a_publish_adds_the_common_properties() {
     // A message of its own, also with the same body.
     assert_eq!(sip.message("some.key", body), "rc=1");
     assert_ne!(seen.wait_for(2)[1].json()["Msg-ID"], sent["Msg-ID"]);
-    wait_counter(&kamailio, "confirmed", 2);
+    kamailio.wait_counter("confirmed", 2);
     kamailio.stop();
 }
 
@@ -261,7 +261,7 @@ fn order_is_kept_within_a_process() {
         );
         *expected += 1;
     }
-    wait_counter(&kamailio, "confirmed", 8000);
+    kamailio.wait_counter("confirmed", 8000);
     kamailio.stop();
 }
 

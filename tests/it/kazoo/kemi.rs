@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::broker::{shared, start, wait_counted};
+use super::broker::{shared, start};
 use super::bus::{Bus, service};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -155,11 +155,13 @@ function ksr_request_route()
     local rc
     if exchange == "k.async" then
         rc = KSR.kazoo.kazoo_async_query(exchange, "q", "{}", "ksr_answered", "ksr_failed")
-    else
+    elseif exchange == "k.silent" then
         rc = KSR.kazoo.kazoo_query_async(exchange, "q", "{}", "ksr_answered", "ksr_failed")
+    else
+        rc = KSR.kazoo.kazoo_async_query(exchange, "q", "{}", "ksr_answered", "")
     end
     if rc < 0 then
-        KSR.tm.t_reply(503, "false")
+        KSR.sl.send_reply(503, "false")
     end
     return 1
 end
@@ -197,6 +199,9 @@ fn an_async_query_resumes_functions_of_the_script() {
         let answer = super::async_query::answer(&sip, number);
         assert_eq!(answer, (code, reason.into()));
     }
+    // Without a route for the failure nothing is sent.
+    assert_eq!(sip.ask("MESSAGE", "k.unrouted", b"").reason, "false");
+    assert_eq!(kamailio.counter("refused_invalid"), 1);
     kamailio.stop();
 }
 
@@ -216,6 +221,6 @@ fn native_routes_work_where_the_script_only_lends_its_function() {
     );
     let kamailio = start(config.after(&load));
     bus.publish("k.native", "x", "{}");
-    wait_counted(&kamailio, "events", 1);
+    kamailio.wait_counted("events", 1);
     kamailio.stop();
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::broker::{TM, connected, shared, wait_counter};
+use super::broker::{TM, connected, shared};
 use super::bus::{Bus, service};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -39,7 +39,7 @@ fn the_overview_works_as_written() {
     assert_eq!(kamailio.sip().message("bob", b""), "sip:127.0.0.1:9");
     let event = json!({"Event-Category": "registration", "Event-Name": "flush", "Username": "al"});
     bus.publish("registrar", "registration.flush", event.to_string());
-    wait_counter(&kamailio, "consumed", 1);
+    kamailio.wait_counter("consumed", 1);
     assert!(kamailio.stop().contains("registration.flush: forget al"));
 }
 
@@ -78,7 +78,7 @@ fn every_other_example_runs() {
     let event =
         json!({"Event-Category": "directory", "Event-Name": "reg_success", "Username": "al"});
     bus.publish("dialoginfo", "BLF-MY_HOSTNAME", event.to_string());
-    wait_counter(&kamailio, "consumed", 1);
+    kamailio.wait_counter("consumed", 1);
     let log = kamailio.stop();
     assert!(log.contains("al has registered"), "{log}");
     assert!(log.contains("connected to 127.0.0.1 in local"), "{log}");

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use super::broker::{
-    connections, connector, counter, shared, start, subscriptions, wait_counted, wait_counter,
-};
+use super::broker::{connections, shared, start, subscriptions};
 use super::bus::{Bus, service};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -25,7 +23,7 @@ fn the_status_is_a_structure() {
         process::command_line(pid).contains("sipbus-engine"),
         "{status}"
     );
-    let connector = connector(&kamailio);
+    let connector = kamailio.connector();
     assert_eq!(connector["state"], "connected", "{status}");
     assert!(
         !connector["lanes"].as_array().unwrap().is_empty(),
@@ -119,7 +117,7 @@ fn the_counters_tell_what_happened() {
                    $var(answer) = "" + $rc;"#,
             ),
     );
-    wait_counted(&kamailio, "open", 1);
+    kamailio.wait_counted("open", 1);
     let mut sip = kamailio.sip();
     for (user, times) in [("good", 30), ("bad", 7), ("ask", 5), ("silent", 2)] {
         for _ in 0..times {
@@ -129,10 +127,10 @@ fn the_counters_tell_what_happened() {
     for _ in 0..9 {
         bus.publish("o.in", "k", "{}");
     }
-    wait_counted(&kamailio, "events", 9);
-    wait_counter(&kamailio, "confirmed", 37);
-    wait_counter(&kamailio, "timeouts", 2);
-    wait_counter(&kamailio, "acked", 9);
+    kamailio.wait_counted("events", 9);
+    kamailio.wait_counter("confirmed", 37);
+    kamailio.wait_counter("timeouts", 2);
+    kamailio.wait_counter("acked", 9);
     let stats = kamailio.rpc("kazoo.stats", &[]);
     let expected = [
         ("published", 44),
@@ -179,7 +177,7 @@ fn the_prometheus_page_shows_the_counters() {
             .request(r#"kazoo_publish("amq.topic", "k", "{}"); $var(answer) = "rc=" + $rc;"#),
     );
     assert_eq!(kamailio.sip().message("good", b""), "rc=1");
-    wait_counter(&kamailio, "confirmed", 1);
+    kamailio.wait_counter("confirmed", 1);
     let page = http::get(http, "/metrics");
     for line in ["kamailio_kazoo_published 1", "kamailio_kazoo_confirmed 1"] {
         assert!(page.contains(line), "{line} in:\n{page}");
@@ -228,13 +226,13 @@ fn messages_leave_shared_memory_as_it_was() {
         for _ in 0..1000 {
             bus.publish("o.mem", "k", r#"{"a":"some text"}"#);
         }
-        wait_counter(&kamailio, "confirmed", published);
-        wait_counted(&kamailio, "events", consumed);
+        kamailio.wait_counter("confirmed", published);
+        kamailio.wait_counted("events", consumed);
         kamailio.rpc("core.shmmem", &[])["real_used"].clone()
     };
     let before = load(5010, 1001);
     let after = load(10_020, 2001);
     assert_eq!(before, after);
-    assert_eq!(counter(&kamailio, "timeouts"), 0);
+    assert_eq!(kamailio.counter("timeouts"), 0);
     kamailio.stop();
 }

@@ -1,8 +1,6 @@
 //! The server restarted, blocked or in disagreement: what was accepted arrives, and events come again.
 
-use super::broker::{
-    at, connected, counter, shared, start, subscriptions, wait_counted, wait_counter,
-};
+use super::broker::{at, connected, shared, start, subscriptions};
 use super::bus::{Bus, Consumer, Message};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -44,7 +42,7 @@ fn a_server_without_memory_is_waited_for() {
     let kamailio = start(at(&rabbit.url()).request(&numbered("out.alarm")));
     let mut sip = kamailio.sip();
     assert_eq!(sip.message("x", b""), "rc=1");
-    wait_counter(&kamailio, "confirmed", 1);
+    kamailio.wait_counter("confirmed", 1);
     rabbit.memory_alarm(true);
     // The server tells a connection that it is blocked when that publishes.
     assert_eq!(sip.message("x", b""), "rc=1");
@@ -55,10 +53,10 @@ fn a_server_without_memory_is_waited_for() {
     for _ in 0..200 {
         assert_eq!(sip.message("x", b""), "rc=1");
     }
-    assert_eq!(counter(&kamailio, "confirmed"), 1);
+    assert_eq!(kamailio.counter("confirmed"), 1);
     rabbit.memory_alarm(false);
     wait::until("all arrived", || tally.unique() == 202);
-    wait_counter(&kamailio, "confirmed", 202);
+    kamailio.wait_counter("confirmed", 202);
     assert_eq!((tally.duplicates(), tally.out_of_order()), (0, 0));
     kamailio.stop();
 }
@@ -77,7 +75,7 @@ fn a_queue_that_is_deleted_is_made_again() {
     ));
     for round in 1..=3 {
         bus.publish("out.del", "k", "{}");
-        wait_counted(&kamailio, "events", round);
+        kamailio.wait_counted("events", round);
         bus.delete("out.del.q");
         wait::until("the queue is back", || {
             bus.waiting("out.del.q").is_some_and(|all| all.1 == 1)
@@ -111,14 +109,14 @@ fn a_conflicting_declaration_is_told_and_stops_nobody_else() {
             .any(|each| each["exchange"] == "out.fine" && each["state"] == "open")
     });
     assert_eq!(kamailio.sip().message("x", b""), "rc=1");
-    wait_counted(&kamailio, "events", 1);
+    kamailio.wait_counted("events", 1);
     // What was missing comes, and what was in the way goes.
     bus.exchange("out.nowhere", "topic");
     bus.delete_exchange("out.conflict");
     connected(&kamailio);
     bus.publish("out.nowhere", "k", "{}");
     bus.publish("out.conflict", "k", "{}");
-    wait_counted(&kamailio, "events", 3);
+    kamailio.wait_counted("events", 3);
     let log = kamailio.stop();
     let told = |name: &str| {
         let errors = log.lines().filter(|line| line.contains("ERROR"));
@@ -142,12 +140,12 @@ fn consuming_goes_on_after_a_restart() {
     // Two connections each time: one publishes, one consumes.
     for round in 1..=2 {
         rabbit.kill();
-        wait_counted(&kamailio, "closed", 2 * round);
+        kamailio.wait_counted("closed", 2 * round);
         rabbit.start_again();
-        wait_counted(&kamailio, "open", 2 * round + 2);
+        kamailio.wait_counted("open", 2 * round + 2);
         connected(&kamailio);
         Bus::to(rabbit.port()).publish("out.again", "k", "{}");
-        wait_counted(&kamailio, "events", round);
+        kamailio.wait_counted("events", round);
     }
     assert_eq!(
         (kamailio.counted("open"), kamailio.counted("closed")),

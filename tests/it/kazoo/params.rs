@@ -1,6 +1,6 @@
 //! Parameters: all of the original's and ours are accepted, and those that act do so.
 
-use super::broker::{alone, at, connections, connector, counter, shared, start, wait_counted};
+use super::broker::{alone, at, connections, shared, start};
 use super::bus::Bus;
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -169,11 +169,11 @@ fn a_wrong_password_is_told_and_never_shown() {
         .request(PUBLISH)
         .start();
     wait::until("the refusal is told", || {
-        connector(&kamailio)["last_error"]
+        kamailio.connector()["last_error"]
             .as_str()
             .is_some_and(|error| !error.is_empty())
     });
-    assert_ne!(connector(&kamailio)["state"], "connected");
+    assert_ne!(kamailio.connector()["state"], "connected");
     let shown = [
         kamailio.rpc("sipbus.status", &[]).to_string(),
         kamailio.rpc("kazoo.connections", &[]).to_string(),
@@ -210,7 +210,7 @@ fn without_confirms_messages_arrive_too() {
         numbers,
         (0..100).map(Into::into).collect::<Vec<serde_json::Value>>()
     );
-    super::broker::wait_counter(&kamailio, "confirmed", 100);
+    kamailio.wait_counter("confirmed", 100);
     kamailio.stop();
 }
 
@@ -229,9 +229,9 @@ fn heartbeats_find_a_server_that_is_stuck() {
     );
     // While it is well, the connection stays.
     rabbit.freeze();
-    wait_counted(&kamailio, "closed", 1);
+    kamailio.wait_counted("closed", 1);
     rabbit.thaw();
     super::broker::connected(&kamailio);
-    assert!(counter(&kamailio, "reconnects") > 0);
+    assert!(kamailio.counter("reconnects") > 0);
     kamailio.stop();
 }

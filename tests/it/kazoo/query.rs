@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::broker::{self, counter, shared, start, wait_counter};
+use super::broker::{self, shared, start};
 use super::bus::{Bus, Service, service};
 use crate::kamailio::WORKERS;
 use crate::require::needs;
@@ -127,8 +127,8 @@ fn every_worker_gets_its_own_answer() {
         }
     }
     let asked = u64::from(50 * WORKERS);
-    assert_eq!(counter(&kamailio, "queries"), asked);
-    assert_eq!(counter(&kamailio, "timeouts"), 0);
+    assert_eq!(kamailio.counter("queries"), asked);
+    assert_eq!(kamailio.counter("timeouts"), 0);
     kamailio.stop();
 }
 
@@ -162,7 +162,7 @@ fn a_query_that_nobody_answers_is_false() {
         if count < 2 {
             wait::until("the service was asked", || silent.seen().len() > count);
         }
-        wait_counter(&kamailio, "timeouts", 1);
+        kamailio.wait_counter("timeouts", 1);
         kamailio.stop();
     }
 }
@@ -206,7 +206,7 @@ fn without_a_connection_a_query_is_false_at_once() {
     for _ in 0..20 {
         assert_eq!(sip.message("x", b""), "rc=-1");
     }
-    assert_eq!(counter(&kamailio, "timeouts"), 0);
+    assert_eq!(kamailio.counter("timeouts"), 0);
     kamailio.stop();
 }
 
@@ -252,8 +252,8 @@ fn a_late_answer_is_an_event_of_its_own() {
     let bus = Bus::to(Rabbit::shared().port());
     let answer = json!({"Msg-ID": question["Msg-ID"], "Answer": "late"}).to_string();
     bus.publish("targeted", question["Server-ID"].as_str().unwrap(), answer);
-    broker::wait_counted(&kamailio, "late", 1);
-    wait_counter(&kamailio, "late_replies", 1);
+    kamailio.wait_counted("late", 1);
+    kamailio.wait_counter("late_replies", 1);
     kamailio.stop();
 }
 
@@ -290,7 +290,7 @@ fn an_answer_may_come_over_any_queue() {
     );
     let answer = wait::until_some("the query ends", || sip.receive(wait::watchdog()));
     assert_eq!(answer, (number, 200, "right".into()));
-    broker::wait_counted(&kamailio, "events", 1);
+    kamailio.wait_counted("events", 1);
     assert_eq!(kamailio.counted("events"), 1);
     kamailio.stop();
 }

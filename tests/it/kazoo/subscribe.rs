@@ -1,6 +1,6 @@
 //! `kazoo_subscribe`: every field of its document, seen from what then arrives.
 
-use super::broker::{alone, at, shared, start, subscriptions, wait_counted};
+use super::broker::{alone, at, shared, start, subscriptions};
 use super::bus::{Bus, Listener};
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
@@ -327,7 +327,7 @@ fn the_others_are_shared_among_the_workers() {
     for _ in 0..2 {
         bus.publish("s.share", "x", "{}");
     }
-    wait_counted(&kamailio, "done", 2);
+    kamailio.wait_counted("done", 2);
     kamailio.stop();
 }
 

@@ -1,6 +1,6 @@
 //! `amqps://`: whom the module trusts, what it shows of itself, and what is refused.
 
-use super::broker::{alone, connector, counter, start};
+use super::broker::{alone, start};
 use super::bus::Bus;
 use crate::certificates::Certificates;
 use crate::kamailio::Config;
@@ -47,12 +47,12 @@ fn arrives(config: Config, rabbit: &Rabbit) {
 fn is_refused(config: Config) {
     let kamailio = config.start();
     wait::until("the refusal is told", || {
-        connector(&kamailio)["last_error"]
+        kamailio.connector()["last_error"]
             .as_str()
             .is_some_and(|error| !error.is_empty())
     });
-    assert_ne!(connector(&kamailio)["state"], "connected");
-    assert_eq!(counter(&kamailio, "confirmed"), 0);
+    assert_ne!(kamailio.connector()["state"], "connected");
+    assert_eq!(kamailio.counter("confirmed"), 0);
     kamailio.stop();
 }
 

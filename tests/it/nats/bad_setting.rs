@@ -1,17 +1,11 @@
 //! Bad settings: Kamailio refuses to start, with one clear message for each mistake.
 
 use crate::kamailio::Config;
+use crate::mistake::{self, Mistake, Value::Number, Value::Text};
 use crate::require::needs;
 use crate::turn;
 
-enum Value {
-    Text(&'static str),
-    Number(i64),
-}
-use Value::{Number, Text};
-
-/// Parameter, wrong value, and what the message must show of it.
-const MISTAKES: &[(&str, Value, &str)] = &[
+const MISTAKES: &[Mistake] = &[
     ("nats_url", Text("http://127.0.0.1:4222"), "http"),
     ("nats_url", Text("127.0.0.1:4222"), "127.0.0.1:4222"),
     ("nats_url", Text("nats://127.0.0.1:port"), "port"),
@@ -52,67 +46,20 @@ const MISTAKES: &[(&str, Value, &str)] = &[
     ),
 ];
 
-fn with(config: Config, mistake: &(&str, Value, &str)) -> Config {
-    match &mistake.1 {
-        Text(text) => config.nats(mistake.0, text),
-        Number(number) => config.number(mistake.0, *number),
-    }
-}
-
-/// The lines of the log that are errors and name both the parameter and the value.
-fn messages(log: &str, parameter: &str, value: &str) -> usize {
-    let errors = log
-        .lines()
-        .filter(|line| line.contains("ERROR:") || line.contains("CRITICAL:"));
-    errors
-        .filter(|line| line.contains(parameter) && line.contains(value))
-        .count()
-}
-
 #[test]
 fn each_wrong_value_is_refused_with_one_message() {
     needs!("kamailio");
     let _turn = turn::light();
-    let mut wrong = Vec::new();
-    for mistake in MISTAKES {
-        let shown = format!("{} with {}", mistake.0, mistake.2);
-        match with(Config::new(), mistake).outcome() {
-            Err(_) => wrong.push(format!("{shown}: accepted")),
-            Ok((status, log)) => {
-                let count = messages(&log, mistake.0, mistake.2);
-                if status.code().is_none_or(|code| code == 0) || count != 1 {
-                    wrong.push(format!("{shown}: {status}, {count} messages in\n{log}"));
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    mistake::each_is_refused(MISTAKES, |_| Config::new());
 }
 
 #[test]
 fn all_mistakes_are_told_in_one_start() {
     needs!("kamailio");
     let _turn = turn::light();
-    // One of each parameter: the first that stands in the table.
-    let mut config = Config::new();
-    let mut names: Vec<&str> = Vec::new();
-    let mut expected = Vec::new();
-    for mistake in MISTAKES {
-        if !names.contains(&mistake.0) && !mistake.0.starts_with("tls") {
-            config = with(config, mistake);
-            names.push(mistake.0);
-            expected.push((mistake.0, mistake.2));
-        }
-    }
-    let (status, log) = config.refused();
-    assert!(!status.success());
-    for (parameter, value) in expected {
-        assert_eq!(
-            messages(&log, parameter, value),
-            1,
-            "{parameter} {value} in:\n{log}"
-        );
-    }
+    // Where `tls` itself is wrong, its files are not looked at.
+    let wanted = |parameter: &str| !parameter.starts_with("tls");
+    mistake::all_are_told(MISTAKES, Config::new(), wanted);
 }
 
 #[test]
@@ -133,33 +80,19 @@ fn tls_files_must_fit_together() {
 fn an_unknown_parameter_is_refused() {
     needs!("kamailio");
     let _turn = turn::light();
-    let (status, log) = Config::new().number("queue_sise", 1).refused();
-    assert!(!status.success());
-    assert!(log.contains("queue_sise"));
+    mistake::unknown_is_refused(Config::new(), "queue_sise");
 }
 
 #[test]
 fn a_password_in_a_wrong_url_is_not_shown() {
     needs!("kamailio");
     let _turn = turn::light();
-    for url in [
+    let urls = [
         "http://sip:s3cret-Pass@127.0.0.1:4222",
         "nats://sip:s3cret-Pass@127.0.0.1:port",
         "nats://sip:s3cret-Pass@",
         "sip:s3cret-Pass@127.0.0.1",
         "nats://s3cret-Pass@127.0.0.1:99999",
-    ] {
-        let (status, log) = Config::new()
-            .before("debug=3")
-            .nats("nats_url", url)
-            .refused();
-        assert!(!status.success());
-        assert!(log.contains("nats_url"), "{log}");
-        // Kamailio's own debug output shows what it reads from the file; ours must not.
-        let ours = log
-            .lines()
-            .filter(|line| line.contains("nats [") || line.contains("sipbus"));
-        let shown: Vec<&str> = ours.filter(|line| line.contains("s3cret-Pass")).collect();
-        assert!(shown.is_empty(), "{shown:?}");
-    }
+    ];
+    mistake::a_secret_is_not_shown(Config::new, "nats_url", &urls, "s3cret-Pass");
 }

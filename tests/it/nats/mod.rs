@@ -1,5 +1,6 @@
 //! The rules of `nats.so`, one file per subject.
 
+mod backlog;
 mod bad_argument;
 mod bad_setting;
 mod connection;

@@ -140,7 +140,7 @@ fn amqp_goes_on_with_new_certificates() {
     kamailio.wait_counter("confirmed", u64::from(COUNT));
     let arrived = seen.wait_for(COUNT as usize);
     whole(&Tally::over(arrived.into_iter().map(|message| message.key)));
-    broker::wait_counted(&kamailio, "handled", u64::from(COUNT));
+    kamailio.wait_counted("handled", u64::from(COUNT));
     assert_eq!(kamailio.counted("handled"), u64::from(COUNT));
     assert_eq!(kamailio.counter("redelivered"), 0);
     assert_eq!(
