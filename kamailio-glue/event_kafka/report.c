@@ -179,31 +179,42 @@ static void add_report(const sipbus_kafka_report *report)
 		kafka_avp_number(KAFKA_AVP_OFFSET, report->offset);
 }
 
-static int run_function(sip_msg_t *msg, uint32_t number)
+static void run_function(sip_msg_t *msg, sr_kemi_eng_t *engine, char *name)
 {
-	sr_kemi_eng_t *engine = sr_kemi_eng_get();
-	str name;
+	str function = {name, (int)strlen(name)};
 
-	if(engine == NULL || number >= FUNCTIONS_MAX)
-		return 0;
-	name.s = known->names[number];
-	name.len = (int)strlen(name.s);
-	if(sr_kemi_route(engine, msg, REQUEST_ROUTE, &name, NULL) < 0)
-		LM_ERR("the report function %s failed\n", name.s);
-	return 1;
+	if(sr_kemi_route(engine, msg, REQUEST_ROUTE, &function, NULL) < 0)
+		LM_ERR("the report function %s failed\n", name);
 }
 
-static int run_route(sip_msg_t *msg, uint32_t route)
+static void run_route(sip_msg_t *msg, struct action *route)
 {
 	struct run_act_ctx context;
 
-	if(route >= (uint32_t)main_rt.entries || main_rt.rlist[route] == NULL)
+	init_run_actions_ctx(&context);
+	run_top_route(route, msg, &context);
+}
+
+/* The route or function of that number. */
+static int run(sip_msg_t *msg, uint32_t number)
+{
+	sr_kemi_eng_t *engine = sr_kemi_eng_get();
+	struct action *route = NULL;
+	char *function = NULL;
+
+	if(number >= FUNCTION_FIRST && number - FUNCTION_FIRST < FUNCTIONS_MAX)
+		function = known->names[number - FUNCTION_FIRST];
+	else if(number > 0 && number <= (uint32_t)main_rt.entries)
+		route = main_rt.rlist[number - 1];
+	if(route == NULL && (function == NULL || engine == NULL))
 		return 0;
 	/* Modules end in these what a request began: tm its transaction. */
 	if(exec_pre_script_cb(msg, REQUEST_CB_TYPE) == 0)
 		return 1;
-	init_run_actions_ctx(&context);
-	run_top_route(main_rt.rlist[route], msg, &context);
+	if(route != NULL)
+		run_route(msg, route);
+	else
+		run_function(msg, engine, function);
 	exec_post_script_cb(msg, REQUEST_CB_TYPE);
 	return 1;
 }
@@ -218,10 +229,7 @@ int kafka_report_run(const sipbus_kafka_report *report)
 	cfg_update();
 	set_route_type(REQUEST_ROUTE);
 	add_report(report);
-	if(report->route >= FUNCTION_FIRST)
-		ran = run_function(msg, report->route - FUNCTION_FIRST);
-	else
-		ran = report->route > 0 && run_route(msg, report->route - 1);
+	ran = run(msg, report->route);
 	set_route_type(type);
 	kafka_avp_keep();
 	sipbus_event_clean(msg);

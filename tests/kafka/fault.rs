@@ -83,6 +83,29 @@ fn restarts_of_all_brokers_lose_nothing_and_change_no_order() {
 }
 
 #[test]
+fn a_cluster_that_went_away_is_not_said_to_be_there() {
+    let cluster = cluster();
+    let socket = format!(
+        "[k]{}/t?t.message.timeout.ms=2000&g.statistics.interval.ms=0",
+        cluster.bootstrap_servers()
+    );
+    let stand = Stand::start(&[("broker_id", &socket)]);
+    let reports = stand.worker(0);
+    let mut lane = stand.lane(0);
+    publish(&mut lane, To::Target(0), "k", "before", Some(1));
+    assert!(next(&reports).delivered);
+    until("the cluster is used", || stand.is_connected());
+    BROKERS
+        .iter()
+        .for_each(|id| cluster.broker_down(*id).unwrap());
+    publish(&mut lane, To::Target(0), "k", "lost", Some(1));
+    until("the loss is seen", || !stand.is_connected());
+    // Meanwhile the library goes on trying.
+    assert!(!next(&reports).delivered);
+    assert!(!stand.is_connected());
+}
+
+#[test]
 fn throttling_and_slow_brokers_lose_nothing() {
     let cluster = cluster();
     let socket = format!("[k]{}/t", cluster.bootstrap_servers());

@@ -25,8 +25,10 @@
 //!                                                     "handled nanoseconds"
 //! harness kafka-cluster PARTITIONS TOPIC...           a mock cluster, until standard input is
 //!                                                     closed: its brokers
-//! harness kafka-produce BROKERS TOPIC COUNT SIZE      the bare library: "delivered nanoseconds"
-//! harness kafka-consume BROKERS TOPIC COUNT           the bare library: "consumed nanoseconds"
+//! harness kafka-produce BROKERS TOPIC COUNT SIZE PARTITIONS
+//!                                                     the bare library: "delivered nanoseconds"
+//! harness kafka-consume BROKERS TOPIC COUNT           the bare library: "consumed nanoseconds
+//!                                                     processor-nanoseconds"
 //! harness amqp-count      SERVER KEY                  as count
 //! harness amqp-publish    SERVER COUNT SIZE KEY       as publish
 //! harness amqp-consume    SERVER WINDOW COUNT SIZE UNIT SLACK
@@ -110,9 +112,13 @@ fn main() -> ExitCode {
             number(unit),
         ),
         ["kafka-cluster", partitions, ..] => kafka::cluster(number(partitions), &arguments[2..]),
-        ["kafka-produce", brokers, topic, count, size] => {
-            kafka::produce(brokers, topic, number(count), number(size))
-        }
+        ["kafka-produce", brokers, topic, count, size, partitions] => kafka::produce(
+            brokers,
+            topic,
+            number(count),
+            number(size),
+            number(partitions),
+        ),
         ["kafka-consume", brokers, topic, count] => kafka::consume(brokers, topic, number(count)),
         _ => Err(io::Error::other("usage: see the top of src/main.rs")),
     };

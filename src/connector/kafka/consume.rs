@@ -1,42 +1,23 @@
-//! One member of a consumer group: each record goes to the inbox of its partition's worker, and its
-//! offset is stored when its route has ended.
-//!
-//! While a worker's inbox is full nothing is read, so the library stops fetching; nothing is dropped.
+//! The members of consumer groups: each is made, reads until it is of no use, leaves, and is made anew.
 
-use super::group::{Change, Context, Joined, Member};
+use super::group::Joined;
 use super::notice::Notices;
 use super::presence::Presence;
-use super::session::{common, explain};
-use crate::frame::kafka::{EVENT_OVERHEAD, Event, Place};
+use super::reader::Reader;
+use super::session::common;
 use crate::kafka::consume::Consumer as Line;
-use crate::kafka::counter::{figure, slot};
-use crate::kafka::header;
 use crate::kafka::property::find;
 use crate::link::Inbound;
-use crate::module::arrived;
-use futures_util::stream::{Stream, StreamExt};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{Consumer, StreamConsumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
-use std::collections::VecDeque;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
-
-/// Records before other tasks have their turns.
-const BATCH: usize = 256;
-
-/// Events that a worker has handled before the engine asks again, if there are so many.
-const NOTICE_EVENTS: usize = 256;
 
 /// The library's own is 45 s, for which nobody would read what a killed engine had been given.
 const SESSION_TIMEOUT_MS: &str = "10000";
 
-/// How long partitions that are taken away wait for the routes of their records.
-const REVOKE_WAIT: Duration = Duration::from_secs(30);
+/// The library's own is 1 s, for which nothing is read although what was read ahead is long handled.
+const FETCH_PAUSE_MS: &str = "20";
 
 /// How long a consumer may take to leave its group.
 const LEAVE_WAIT: Duration = Duration::from_secs(2);
@@ -50,6 +31,9 @@ pub(super) fn config(line: &Line) -> ClientConfig {
     let given = |name| find(&line.properties, name).is_some();
     if !given("session.timeout.ms") && !given("group.protocol") {
         config.set("session.timeout.ms", SESSION_TIMEOUT_MS);
+    }
+    if !given("fetch.queue.backoff.ms") {
+        config.set("fetch.queue.backoff.ms", FETCH_PAUSE_MS);
     }
     config
         .set("group.id", &line.group)
@@ -77,31 +61,12 @@ pub(super) async fn run(
     (rings, renewals): (watch::Receiver<u64>, watch::Receiver<u64>),
     mut drain: watch::Receiver<bool>,
 ) {
-    let workers = inbounds.into_iter().map(|inbound| Worker {
-        inbound,
-        pending: VecDeque::new(),
-    });
-    let mut reader = Reader {
-        presence,
-        workers: workers.collect(),
-        parts: Vec::new(),
-        latest: 0,
-        block: Vec::new(),
-        rings,
-        renewals,
-        received: 0,
-        handled: 0,
-        complaint: None,
-        seat,
-    };
+    let mut reader = Reader::new(seat, Rc::clone(&presence), inbounds, rings, renewals);
     let mut renewed = None;
     while !*drain.borrow() {
         let joined = match renewed.take() {
             Some(consumer) => Ok(consumer),
-            None => {
-                reader.renewals.mark_unchanged();
-                reader.open(&notices)
-            }
+            None => reader.open(&notices),
         };
         let end = match joined.and_then(|consumer| reader.join(consumer)) {
             Ok(consumer) => {
@@ -112,20 +77,17 @@ pub(super) async fn run(
             }
             Err(why) => End::Failed(why),
         };
-        reader.parts.clear();
-        reader.workers.iter_mut().for_each(|w| w.pending.clear());
+        reader.forget();
         let why = match end {
             End::Drained => return,
             End::Renewed(consumer) => {
                 renewed = Some(*consumer);
-                reader.presence.renewed();
+                presence.renewed();
                 continue;
             }
             End::Failed(why) => why,
         };
-        reader
-            .presence
-            .complained(&format!("{}: {why}", reader.title()));
+        presence.complained(&format!("{}: {why}", reader.title()));
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
             _ = drain.wait_for(|drain| *drain) => {}
@@ -150,320 +112,11 @@ async fn leave(consumer: Joined) {
 }
 
 /// Why reading ended.
-enum End {
+pub(super) enum End {
     /// The engine drains.
     Drained,
     /// This consumer is of no use any more.
     Failed(String),
     /// Another with new certificates goes on.
     Renewed(Box<Joined>),
-}
-
-/// An event worker and what it has before it.
-struct Worker {
-    inbound: Inbound,
-    pending: VecDeque<Pending>,
-}
-
-/// A record in an inbox.
-struct Pending {
-    /// The place behind it.
-    position: u64,
-    part: usize,
-    offset: i64,
-}
-
-/// A partition that was assigned at some time.
-struct Part {
-    topic: String,
-    partition: i32,
-    worker: usize,
-    /// The last record handled, until it is stored.
-    handled: Option<i64>,
-}
-
-struct Reader {
-    presence: Rc<Presence>,
-    workers: Vec<Worker>,
-    parts: Vec<Part>,
-    /// The part of the record before: often that of the next.
-    latest: usize,
-    block: Vec<u8>,
-    rings: watch::Receiver<u64>,
-    renewals: watch::Receiver<u64>,
-    received: u64,
-    handled: u64,
-    /// What was complained about last, which is not repeated.
-    complaint: Option<RDKafkaErrorCode>,
-    seat: Seat,
-}
-
-impl Reader {
-    fn title(&self) -> String {
-        format!("consumer group {}", self.seat.line.group)
-    }
-
-    fn open(&self, notices: &Notices) -> Result<Joined, String> {
-        let member = Member::new(notices.clone(), self.seat.connection);
-        let consumer: StreamConsumer<Context> = config(&self.seat.line)
-            .create_with_context(Context { member })
-            .map_err(|error| explain(&error))?;
-        Ok(Joined(consumer))
-    }
-
-    fn join(&self, consumer: Joined) -> Result<Joined, String> {
-        let topics: Vec<&str> = self.seat.line.topics.iter().map(String::as_str).collect();
-        let subscribed = consumer.0.subscribe(&topics);
-        subscribed.map_err(|error| explain(&error))?;
-        Ok(consumer)
-    }
-
-    /// Reads until the engine drains or the consumer is of no use any more.
-    async fn serve(
-        &mut self,
-        consumer: &StreamConsumer<Context>,
-        notices: &Notices,
-        drain: &mut watch::Receiver<bool>,
-    ) -> End {
-        let mut stream = consumer.stream();
-        loop {
-            let mut count = 0;
-            while count < BATCH
-                && let Some(record) = ready(&mut stream).await
-            {
-                count += 1;
-                if let Err(end) = self.take(record, drain).await {
-                    return end;
-                }
-            }
-            self.workers.iter_mut().for_each(|w| w.inbound.deliver());
-            self.store(consumer);
-            while let Some(change) = consumer.context().member.change() {
-                self.rebalance(consumer, change).await;
-            }
-            if count == BATCH {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            self.ask();
-            let changed = consumer.context().member.changed.notified();
-            let record = tokio::select! {
-                record = stream.next() => record,
-                () = changed => None,
-                _ = self.rings.changed() => None,
-                Ok(()) = self.renewals.changed() => {
-                    match self.open(notices) {
-                        Ok(renewed) => {
-                            // What is not handled in time is read again.
-                            let finish = self.finish(consumer, None);
-                            _ = tokio::time::timeout(REVOKE_WAIT, finish).await;
-                            return End::Renewed(Box::new(renewed));
-                        }
-                        Err(why) => self.presence.not_renewed(&why),
-                    }
-                    None
-                }
-                _ = drain.wait_for(|drain| *drain) => return End::Drained,
-            };
-            if let Some(record) = record
-                && let Err(end) = self.take(record, drain).await
-            {
-                return end;
-            }
-        }
-    }
-
-    /// Puts a record into its worker's inbox, when there is room.
-    async fn take(
-        &mut self,
-        record: Result<BorrowedMessage<'_>, KafkaError>,
-        drain: &mut watch::Receiver<bool>,
-    ) -> Result<(), End> {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => return self.complain(&error),
-        };
-        let part = self.part(record.topic(), record.partition());
-        self.block.clear();
-        for header in record.headers().iter().flat_map(|headers| headers.iter()) {
-            header::push(&mut self.block, header.key.as_bytes(), header.value);
-        }
-        let event = Event::Message {
-            consumer: self.seat.index,
-            place: Place {
-                partition: record.partition(),
-                offset: record.offset(),
-            },
-            topic: record.topic().as_bytes(),
-            key: record.key(),
-            headers: &self.block,
-            payload: record.payload().unwrap_or_default(),
-        };
-        let worker = self.parts.get(part).map_or(0, |part| part.worker);
-        let Some(Worker { inbound, pending }) = self.workers.get_mut(worker) else {
-            return Ok(());
-        };
-        let mut staged = event.write(|parts| inbound.try_stage(parts)) == Ok(true);
-        if !staged {
-            let bytes = EVENT_OVERHEAD
-                + record.topic().len()
-                + record.key_len()
-                + self.block.len()
-                + record.payload_len();
-            let room = tokio::select! {
-                room = inbound.room_for(bytes) => room.is_ok(),
-                _ = drain.wait_for(|drain| *drain) => return Err(End::Drained),
-            };
-            staged = room && event.write(|parts| inbound.try_stage(parts)) == Ok(true);
-        }
-        if staged {
-            inbound.count(arrived::RECEIVED, 1);
-        } else {
-            inbound.count(arrived::OVERSIZED, 1);
-            log::error!(
-                "kafka: a record of {} is over inbox_size: left out",
-                record.topic()
-            );
-        }
-        // A record that is left out is handled when those before it are.
-        pending.push_back(Pending {
-            position: inbound.position(),
-            part,
-            offset: record.offset(),
-        });
-        self.received += 1;
-        Ok(())
-    }
-
-    fn complain(&mut self, error: &KafkaError) -> Result<(), End> {
-        if let KafkaError::MessageConsumptionFatal(_) = error {
-            return Err(End::Failed(explain(error)));
-        }
-        let code = error.rdkafka_error_code();
-        let lost = [
-            Some(RDKafkaErrorCode::AllBrokersDown),
-            Some(RDKafkaErrorCode::BrokerTransportFailure),
-            Some(RDKafkaErrorCode::Resolve),
-        ];
-        if code != self.complaint && !lost.contains(&code) {
-            let why = format!("{}: {}", self.title(), explain(error));
-            self.presence.complained(&why);
-            self.complaint = code;
-        }
-        Ok(())
-    }
-
-    /// The number of a partition, which keeps its worker for ever.
-    fn part(&mut self, topic: &str, partition: i32) -> usize {
-        let is = |part: &Part| part.partition == partition && part.topic == topic;
-        if self.parts.get(self.latest).is_some_and(is) {
-            return self.latest;
-        }
-        let known = self.parts.iter().position(is);
-        self.latest = known.unwrap_or_else(|| {
-            let name: usize = topic.bytes().map(usize::from).sum();
-            let number = usize::try_from(partition).unwrap_or(0);
-            self.parts.push(Part {
-                topic: topic.to_owned(),
-                partition,
-                worker: (name + number) % self.workers.len().max(1),
-                handled: None,
-            });
-            self.parts.len() - 1
-        });
-        self.latest
-    }
-
-    /// Stores the offsets of what was handled; the library commits them.
-    fn store(&mut self, consumer: &StreamConsumer<Context>) {
-        let mut any = false;
-        for Worker { inbound, pending } in &mut self.workers {
-            let handled = inbound.handled();
-            while let Some(done) = pending.front()
-                && done.position <= handled
-            {
-                if let Some(part) = self.parts.get_mut(done.part) {
-                    part.handled = Some(done.offset);
-                }
-                self.handled += 1;
-                pending.pop_front();
-                any = true;
-            }
-        }
-        for part in self.parts.iter_mut().filter(|_| any) {
-            let Some(offset) = part.handled.take() else {
-                continue;
-            };
-            if let Err(error) = consumer.store_offset(&part.topic, part.partition, offset) {
-                // It was taken away meanwhile: its next owner reads again.
-                log::debug!("{} {}: {error}", part.topic, part.partition);
-            }
-        }
-        let row = self.seat.row;
-        self.presence.figure(row, figure::TAKEN, self.received);
-        self.presence.figure(row, figure::DELIVERED, self.handled);
-    }
-
-    /// Asks the workers to ring when they have handled some more.
-    fn ask(&mut self) {
-        for Worker { inbound, pending } in &mut self.workers {
-            let next = pending.get(NOTICE_EVENTS).or(pending.back());
-            if let Some(next) = next {
-                inbound.want_handled(next.position);
-            }
-        }
-        let handled = |worker: &Worker| {
-            let next = worker.pending.front();
-            next.is_some_and(|next| next.position <= worker.inbound.handled())
-        };
-        if self.workers.iter().any(handled) {
-            // Between the last look and the asking: nobody will ring for these.
-            self.rings.mark_changed();
-        }
-    }
-
-    async fn rebalance(&mut self, consumer: &StreamConsumer<Context>, change: Change) {
-        self.presence.board().count(slot::REBALANCES, 1);
-        let wait = tokio::time::timeout(REVOKE_WAIT, self.finish(consumer, Some(&change)));
-        if wait.await.is_err() {
-            log::warn!(
-                "kafka: {}: routes run for longer than {REVOKE_WAIT:?}: their records will be read again by others",
-                self.title()
-            );
-        }
-        if let Err(error) = change.obey(consumer) {
-            log::error!("kafka: {}: {}", self.title(), explain(&error));
-        }
-    }
-
-    /// Waits until the records of partitions that are taken away, or all, are handled, and stores how far.
-    async fn finish(&mut self, consumer: &StreamConsumer<Context>, change: Option<&Change>) {
-        loop {
-            self.store(consumer);
-            let parts = &self.parts;
-            let taken = |pending: &Pending| {
-                let part = parts.get(pending.part);
-                let revokes = |change: &Change| {
-                    part.is_some_and(|part| change.revokes(&part.topic, part.partition))
-                };
-                change.is_none_or(revokes)
-            };
-            if !self.workers.iter().any(|w| w.pending.iter().any(taken)) {
-                return;
-            }
-            self.ask();
-            if self.rings.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// The next record if it is there, without waiting.
-async fn ready<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
-    std::future::poll_fn(|cx| match Pin::new(&mut *stream).poll_next(cx) {
-        Poll::Ready(record) => Poll::Ready(record),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }

@@ -4,7 +4,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// More than this at a time are no news.
+/// More than half of this at a time are no news, unless they are about up and down.
 const NOTICES_MAX: usize = 256;
 
 /// About one connection.
@@ -62,9 +62,13 @@ pub(super) fn channel() -> (Notices, Noticed) {
 }
 
 impl Notices {
-    /// Tells; in a flood of notices the latest are left out.
+    /// Tells; in a flood of notices the latest are left out. Up and down are told once each, so there is
+    /// room kept for them.
     pub(super) fn tell(&self, connection: usize, what: What) {
-        drop(self.sender.try_send(Notice { connection, what }));
+        let is_change = matches!(what, What::Up | What::Down(_));
+        if is_change || self.sender.len() < NOTICES_MAX / 2 {
+            drop(self.sender.try_send(Notice { connection, what }));
+        }
         self.rung.notify_one();
     }
 }

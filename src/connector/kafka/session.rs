@@ -23,7 +23,7 @@ const POLL_FLUSH: Duration = Duration::from_millis(2);
 
 /// How long the polling thread waits for events before it looks whether it is to end.
 const POLL: Duration = Duration::from_secs(1);
-/// As long as no broker has answered, it looks for that, too.
+/// As long as no broker has ever answered, it looks for that, too.
 const POLL_NEW: Duration = Duration::from_millis(100);
 
 /// What a broker's limit and the library's are compared with: batch and record headers.
@@ -288,6 +288,7 @@ impl Drop for Client {
 /// Runs the callbacks until it is to end. The last owner of a producer ends it.
 fn poll(producer: &BaseProducer<Context>, word: &AtomicU8) {
     let watch = &producer.context().watch;
+    let mut is_new = true;
     loop {
         let word = word.load(Ordering::Relaxed);
         if word == END {
@@ -298,14 +299,15 @@ fn poll(producer: &BaseProducer<Context>, word: &AtomicU8) {
             // during the call hear it: so it is repeated.
             _ = (0..FLUSHES).any(|_| producer.flush(Duration::ZERO).is_ok());
             producer.poll(POLL_FLUSH);
-        } else if watch.is_up() {
-            producer.poll(POLL);
-        } else {
+        } else if is_new && !watch.is_up() {
             producer.poll(POLL_NEW);
-            // Known as soon as a broker has described its cluster.
+            // Known as soon as a broker has described its cluster, and ever after.
             if producer.client().fetch_cluster_id(Duration::ZERO).is_some() {
                 watch.up();
             }
+        } else {
+            is_new = false;
+            producer.poll(POLL);
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::event_kafka::at;
 use crate::require::needs;
 use crate::server::kafka::Kafka;
 use crate::{turn, wait};
+use serde_json::json;
 
 const LUA: &str = r#"
 function ksr_request_route()
@@ -14,7 +15,7 @@ function ksr_request_route()
     local rc = KSR.event_kafka.publish("k1", "plain")
     rc = rc .. KSR.event_kafka.publish_key("k1", "keyed", "key")
     rc = rc .. KSR.event_kafka.publish_report("k1", "reported", "key", "report")
-    rc = rc .. KSR.event_kafka.publish_headers("k1", "headed", "key", "", "a=b")
+    rc = rc .. KSR.event_kafka.publish_headers("k1", "headed", "key", "report", "a=b")
     rc = rc .. KSR.event_kafka.publish("k2", "nothing")
     KSR.sl.send_reply(200, "rc=" .. rc)
     return 1
@@ -23,6 +24,9 @@ end
 function report()
     KSR.info("report: " .. KSR.pv.gete("$avp(kafka_id)") .. " " .. KSR.pv.gete("$avp(kafka_status)")
         .. " " .. KSR.pv.gete("$avp(kafka_msg)") .. "\n")
+    if KSR.tm.t_newtran() > 0 then
+        KSR.tm.t_release()
+    end
     return 1
 end
 
@@ -49,7 +53,7 @@ class kamailio:
         rc = "%d" % KSR.event_kafka.publish("k1", "plain")
         rc += "%d" % KSR.event_kafka.publish_key("k1", "keyed", "key")
         rc += "%d" % KSR.event_kafka.publish_report("k1", "reported", "key", "report")
-        rc += "%d" % KSR.event_kafka.publish_headers("k1", "headed", "key", "", "a=b")
+        rc += "%d" % KSR.event_kafka.publish_headers("k1", "headed", "key", "report", "a=b")
         rc += "%d" % KSR.event_kafka.publish("k2", "nothing")
         KSR.sl.send_reply(200, "rc=" + rc)
         return 1
@@ -57,6 +61,8 @@ class kamailio:
     def report(self, msg):
         KSR.info("report: %s %s %s\n" % (KSR.pv.gete("$avp(kafka_id)"),
             KSR.pv.gete("$avp(kafka_status)"), KSR.pv.gete("$avp(kafka_msg)")))
+        if KSR.tm.t_newtran() > 0:
+            KSR.tm.t_release()
         return 1
 
     def kafka_event(self, msg, evname):
@@ -75,12 +81,17 @@ fn works(language: &str, file: &str, script: &str) {
     let kamailio = at(&kafka, &topic)
         .text_param("consume", &consume)
         .text_param("event_callback", "kafka_event")
+        .before("loadmodule \"tm.so\"")
+        .before("modparam(\"tm\", \"wt_timer\", 100)")
         .script(language, file, script)
         .start();
     assert_eq!(kamailio.sip().message("x", b""), "rc=1111-1");
     kamailio.wait_counter("consumed", 4);
-    wait::until("the report has run", || {
-        kamailio.log().contains("report: k1 0 reported")
+    kamailio.wait_counter("reported", 2);
+    // tm lets go of a transaction behind the function, as behind a request.
+    wait::until("the reports' transactions are gone", || {
+        let stats = kamailio.rpc("tm.stats", &[]);
+        stats["created"].as_u64() > Some(0) && stats["current"] == json!(0)
     });
     let records = kafka.records(&topic).wait_for(4);
     assert_eq!(
@@ -91,6 +102,9 @@ fn works(language: &str, file: &str, script: &str) {
         1
     );
     let log = kamailio.stop();
+    for message in ["reported", "headed"] {
+        assert!(log.contains(&format!("report: k1 0 {message}")), "{log}");
+    }
     for message in ["plain", "keyed", "reported", "headed"] {
         let line = format!("event: kafka:{topic} {message}");
         assert_eq!(log.matches(&line).count(), 1, "{line} in\n{log}");
@@ -99,14 +113,20 @@ fn works(language: &str, file: &str, script: &str) {
 
 #[test]
 fn lua_publishes_and_is_called_back() {
-    needs!("kamailio", "event_kafka", "kafka", "app_lua.so");
+    needs!("kamailio", "event_kafka", "kafka", "tm.so", "app_lua.so");
     let _turn = turn::light();
     works("lua", "script.lua", LUA);
 }
 
 #[test]
 fn python_publishes_and_is_called_back() {
-    needs!("kamailio", "event_kafka", "kafka", "app_python3.so");
+    needs!(
+        "kamailio",
+        "event_kafka",
+        "kafka",
+        "tm.so",
+        "app_python3.so"
+    );
     let _turn = turn::light();
     works("python", "script.py", PYTHON);
 }
