@@ -86,6 +86,16 @@ pub const KAFKA_COUNTERS: &[Counter] = &[
     Counter::new(c"published", &[Place::Submitted(submitted::PUBLISHED)]),
     Counter::new(c"accepted", &[Place::Submitted(submitted::ACCEPTED)]),
     Counter::new(c"refused", REFUSED),
+    Counter::new(c"refused_full", &[Place::Submitted(submitted::FULL)]),
+    Counter::new(
+        c"refused_oversized",
+        &[Place::Submitted(submitted::OVERSIZED)],
+    ),
+    Counter::new(c"refused_invalid", &[Place::Submitted(submitted::INVALID)]),
+    Counter::new(
+        c"refused_stopping",
+        &[Place::Submitted(submitted::STOPPING)],
+    ),
     Counter::new(c"delivered", &[Place::Taken(taken::DELIVERED)]),
     Counter::new(c"rejected", &[Place::Taken(taken::REJECTED)]),
     Counter::new(c"reconnects", &[Place::Connector(connector::RECONNECTS)]),

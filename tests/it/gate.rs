@@ -3,9 +3,12 @@
 //! A server that appears is seen by Kamailio as soon as it listens. With a gate before it, the
 //! independent subscriber is there first, so that nothing can arrive unseen.
 
+use std::net::SocketAddrV4;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rustix::net::{self, AddressFamily, Shutdown, SocketFlags, SocketType};
 use tokio::io::{AsyncReadExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -17,15 +20,18 @@ use crate::subscriber::runtime;
 pub(crate) struct Gate {
     port: u16,
     upstream: u16,
+    door: Arc<Door>,
     tasks: Arc<Mutex<JoinSet<()>>>,
     cut: Arc<AtomicBool>,
 }
 
 impl Gate {
     pub(crate) fn before(upstream: u16) -> Self {
+        let port = port::free();
         Self {
-            port: port::free(),
+            port,
             upstream,
+            door: Arc::new(Door::at(port)),
             tasks: Arc::default(),
             cut: Arc::default(),
         }
@@ -46,9 +52,7 @@ impl Gate {
 
     /// Lets connections through.
     pub(crate) fn open(&self) {
-        let listener = runtime()
-            .block_on(TcpListener::bind(("127.0.0.1", self.port)))
-            .unwrap();
+        let listener = self.door.open();
         let (upstream, tasks) = (self.upstream, Arc::clone(&self.tasks));
         let accept = async move {
             while let Ok((mut near, _)) = listener.accept().await {
@@ -68,21 +72,21 @@ impl Gate {
     /// all end.
     pub(crate) fn open_for(&self, bytes: u64) {
         self.cut.store(false, Ordering::Release);
-        let listener = runtime()
-            .block_on(TcpListener::bind(("127.0.0.1", self.port)))
-            .unwrap();
+        let listener = self.door.open();
         let (upstream, cut) = (self.upstream, Arc::clone(&self.cut));
+        let door = Arc::clone(&self.door);
         let pass = async move {
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
-                    accepted = listener.accept() => {
-                        let (near, _) = accepted.unwrap();
+                    Ok((near, _)) = listener.accept() => {
                         connections.spawn(pass_until(near, upstream, bytes));
                     }
                     Some(_) = connections.join_next() => break,
+                    else => break,
                 }
             }
+            door.shut();
             drop((listener, connections));
             cut.store(true, Ordering::Release);
         };
@@ -97,6 +101,7 @@ impl Gate {
 
     /// Cuts all connections and refuses new ones.
     pub(crate) fn shut(&self) {
+        self.door.shut();
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap());
         runtime().block_on(async move {
             let mut tasks = tasks;
@@ -104,6 +109,37 @@ impl Gate {
         });
         // The accept task may have passed a connection on while it was being stopped.
         self.tasks.lock().unwrap().abort_all();
+    }
+}
+
+/// The gate's port, which it holds from its beginning to its end, also while nobody may come in.
+///
+/// A listener that is closed may live on for a moment, in a child that another test has just forked. So one
+/// socket listens and stops listening.
+struct Door(OwnedFd);
+
+impl Door {
+    fn at(port: u16) -> Self {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket =
+            net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        // Connections that were cut may linger.
+        net::sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+        net::bind(&socket, &SocketAddrV4::new([127, 0, 0, 1].into(), port)).unwrap();
+        Self(socket)
+    }
+
+    fn open(&self) -> TcpListener {
+        net::listen(&self.0, 128).unwrap();
+        let listener = std::net::TcpListener::from(self.0.try_clone().unwrap());
+        let _entered = runtime().enter();
+        TcpListener::from_std(listener).unwrap()
+    }
+
+    /// Refuses connections, and ends those that were not accepted yet.
+    fn shut(&self) {
+        // It may be shut already.
+        net::shutdown(&self.0, Shutdown::Both).ok();
     }
 }
 
@@ -116,4 +152,26 @@ async fn pass_until(mut near: TcpStream, upstream: u16, bytes: u64) {
         _ = copy(&mut there, &mut far_write) => {}
         _ = copy(&mut back, &mut near_write) => {}
     }
+}
+
+#[test]
+fn a_gate_opens_and_shuts_while_other_tests_start_programs() {
+    let gate = Gate::before(port::free());
+    let passes = || std::net::TcpStream::connect(("127.0.0.1", gate.port())).is_ok();
+    let started = || std::process::Command::new("true").status().unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                started();
+            }
+        });
+        for _ in 0..200 {
+            assert!(!passes());
+            gate.open();
+            assert!(passes());
+            gate.shut();
+        }
+        done.store(true, Ordering::Release);
+    });
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::evapi::client::Client;
 use crate::kamailio::{Config, Kamailio};
-use crate::process::status;
+use crate::process::{copy_program, status};
 use crate::require::{self, needs};
 use crate::server::nats::Nats;
 use crate::subscriber::{Subscriber, text};
@@ -48,7 +47,7 @@ fn readable_modules() -> TempDir {
         .unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     for file in ["libsipbus.so", "sipbus-engine", "nats.so", "evapi.so"] {
-        fs::copy(require::modules().join(file), folder.path().join(file)).unwrap();
+        copy_program(&require::modules().join(file), &folder.path().join(file));
     }
     folder
 }
@@ -237,8 +236,7 @@ fn started_as_root_it_gives_its_privileges_up_when_its_sockets_are_open() {
     if !may_change_user() {
         return;
     }
-    let privileged =
-        (600..1024).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let privileged = port::first_free(&mut (600..1024));
     let stand = Stand::new(privileged.unwrap());
     let mut config = stand.config();
     config

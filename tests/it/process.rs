@@ -243,6 +243,13 @@ pub(crate) fn send(pid: u32, signal: Signal) {
     kill_process(pid, signal).ok();
 }
 
+/// Copies a program so that it can be run at once. Another process writes it: a child that another test
+/// has just forked may still hold what we had open for writing, and such a file cannot be run.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").args([from, to]).status().unwrap();
+    assert!(status.success(), "cp {} {}", from.display(), to.display());
+}
+
 fn all_pids() -> impl Iterator<Item = u32> {
     fs::read_dir("/proc")
         .unwrap()

@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::evapi::client::Client;
-use crate::process::status;
+use crate::process::{copy_program, status};
 use crate::require::{self, needs};
 use crate::server::nats::Nats;
 use crate::sip::Sip;
@@ -148,7 +148,7 @@ fn staged(configuration: &str) -> TempDir {
     fs::create_dir_all(at("units/kamailio.service.d")).unwrap();
     fs::create_dir(at("modules")).unwrap();
     for file in ["libsipbus.so", "sipbus-engine", "nats.so", "evapi.so"] {
-        fs::copy(require::modules().join(file), at("modules").join(file)).unwrap();
+        copy_program(&require::modules().join(file), &at("modules").join(file));
     }
     fs::copy(UNIT, at("units/kamailio.service")).unwrap();
     let ours = concat!(

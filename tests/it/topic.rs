@@ -1,5 +1,6 @@
 //! An independent client of Kafka: rskafka, which shares nothing with the library of the engine.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
@@ -103,6 +104,19 @@ impl Topic {
     /// Publishes a record; those with one key go to one partition.
     pub(crate) fn publish(&self, key: &str, payload: &str) {
         self.publish_all(&[(key, payload, &[])]);
+    }
+
+    /// Publishes a record that may lack its key or its value.
+    pub(crate) fn publish_one(&self, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let record = Sent {
+            key: key.map(<[u8]>::to_vec),
+            value: value.map(<[u8]>::to_vec),
+            headers: BTreeMap::new(),
+            timestamp: Default::default(),
+        };
+        let partition = &self.partitions[0].client;
+        let produce = partition.produce(vec![record], Compression::NoCompression);
+        runtime().block_on(produce).unwrap();
     }
 
     /// Publishes records: key, payload and headers of each.

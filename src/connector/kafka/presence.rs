@@ -21,6 +21,8 @@ struct Connection {
     properties: Vec<Property>,
     /// What was wrong with TLS last.
     insecure: Option<String>,
+    /// What was wrong last since it was up, which a loss of all brokers does not say again.
+    trouble: Option<String>,
     up: bool,
     /// A failure since it was up last was logged.
     told: bool,
@@ -89,6 +91,7 @@ impl Presence {
             brokers: brokers.to_owned(),
             properties: properties.to_vec(),
             insecure: None,
+            trouble: None,
             up: false,
             told: false,
             rows,
@@ -208,7 +211,8 @@ impl Presence {
         let Some(connection) = connections.get_mut(index).filter(|c| !c.up) else {
             return;
         };
-        (connection.up, connection.told, connection.insecure) = (true, false, None);
+        (connection.up, connection.told) = (true, false);
+        (connection.insecure, connection.trouble) = (None, None);
         for row in &connection.rows {
             self.roster.state(*row, State::Connected as u64);
         }
@@ -228,6 +232,10 @@ impl Presence {
         let was_whole = connections.iter().all(|connection| connection.up);
         let Some(connection) = connections.get_mut(index) else {
             return;
+        };
+        let why = match &connection.trouble {
+            Some(trouble) if connection.insecure.is_none() => &format!("{trouble} ({why})"),
+            _ => why,
         };
         self.board.error(why);
         for row in &connection.rows {
@@ -256,6 +264,7 @@ impl Presence {
         for row in &connection.rows {
             self.roster.address(*row, why);
         }
+        connection.trouble = Some(why.to_owned());
         let (module, brokers) = (&self.module, &connection.brokers);
         if connection.up || connection.told {
             log::debug!("{module}: {brokers}: {why}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::load;
 use super::peer::{Peer, Reach, present};
 use crate::kamailio::Config;
-use crate::{require, turn, wait};
+use crate::{process, require, turn, wait};
 
 /// A copy of the modules whose engine only leaves a mark where it is started, and finds all settings
 /// right.
@@ -26,8 +26,10 @@ fn with_marking_engine(folder: &Path) -> PathBuf {
         "#!/bin/sh\n[ \"$1\" = --check ] || echo >> {}\n",
         mark.display()
     );
-    fs::write(&engine, script).unwrap();
-    fs::set_permissions(&engine, fs::Permissions::from_mode(0o755)).unwrap();
+    let written = folder.join("engine");
+    fs::write(&written, script).unwrap();
+    fs::set_permissions(&written, fs::Permissions::from_mode(0o755)).unwrap();
+    process::copy_program(&written, &engine);
     copy
 }
 

@@ -81,10 +81,7 @@ fn high_ports_are_listened_on() {
     needs!("kamailio", "evapi");
     let _turn = turn::light();
     // Above what a signed 16-bit number holds; outgoing connections may have one of them.
-    let taken = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_err();
-    let port = (65_000..65_500)
-        .find(|port| !taken(port))
-        .expect("a free high port");
+    let port = port::first_free(&mut (65_000..65_500)).expect("a free high port");
     let kamailio = on(port).routes(ECHO).start();
     let mut client = Client::connect(&kamailio, port);
     echoes(&kamailio, &mut client);

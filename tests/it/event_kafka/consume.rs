@@ -9,7 +9,7 @@ use crate::topic::{Outgoing, Topic};
 use crate::{process, turn, wait};
 
 /// Consumes the topic from its beginning, in a group of its own, which soon misses a member that died.
-fn consuming(kafka: &Kafka, topics: &str, workers: u32) -> Config {
+pub(super) fn consuming(kafka: &Kafka, topics: &str, workers: u32) -> Config {
     let line = format!(
         "brokers={};group={topics}-group;topics={topics};workers={workers};t.auto.offset.reset=earliest;g.session.timeout.ms=6000",
         kafka.bootstrap()
@@ -43,6 +43,44 @@ fn a_record_shows_all_its_parts() {
         record.partition
     );
     assert!(log.contains(&expected), "{expected} in\n{log}");
+}
+
+#[test]
+fn a_record_may_lack_its_key_and_be_empty_or_binary() {
+    needs!("kamailio", "event_kafka", "kafka");
+    let _turn = turn::light();
+    let kafka = Kafka::start();
+    let (topic, back) = (kafka.topic(), kafka.topic());
+    let records = kafka.records(&topic);
+    let all: Vec<u8> = (0..=255).collect();
+    records.publish_one(None, Some(&all));
+    records.publish_one(Some(&all), Some(b""));
+    records.publish_one(Some(b"no value"), None);
+    // What the route sees is published again.
+    let target = format!("[k1]{}/{back}?g.linger.ms=1", kafka.bootstrap());
+    let kamailio = consuming(&kafka, &topic, 1)
+        .text_param("broker_id", &target)
+        .routes(&format!(
+            r#"event_route[kafka:{topic}] {{
+                   if ($kafka(key) == $null) kafka_publish("k1", $kafka(msg));
+                   else kafka_publish("k1", $kafka(msg), $kafka(key));
+               }}"#
+        ))
+        .start();
+    let mut seen: Vec<_> = kafka
+        .records(&back)
+        .wait_for(3)
+        .into_iter()
+        .map(|record| (record.key, record.payload))
+        .collect();
+    seen.sort();
+    let expected = [
+        (None, all.clone()),
+        (Some(all), Vec::new()),
+        (Some(b"no value".to_vec()), Vec::new()),
+    ];
+    assert_eq!(seen, expected);
+    kamailio.stop();
 }
 
 #[test]
@@ -86,7 +124,7 @@ fn records_without_a_route_are_counted() {
 }
 
 /// Publishes so many records `writer:number`, numbered from `first`, for every writer, which is the key.
-fn publish_numbered(topic: &Topic, writers: usize, first: usize, count: usize) {
+pub(super) fn publish_numbered(topic: &Topic, writers: usize, first: usize, count: usize) {
     let mut records = Vec::new();
     for number in first..first + count {
         for writer in 0..writers {

@@ -3,13 +3,14 @@
 mod bad_argument;
 mod bad_setting;
 mod consume;
+mod consume_outage;
 mod functions;
 mod kemi;
 mod lifecycle;
 mod manual;
 mod operations;
 mod outage;
-mod peer;
+pub(crate) mod peer;
 mod report;
 
 use crate::kamailio::Config;

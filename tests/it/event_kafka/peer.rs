@@ -1,5 +1,7 @@
 //! A broker that speaks Kafka's protocol, for the rules that all connectors share.
 
+use std::marker::PhantomData;
+
 use super::at;
 use crate::conformance::peer::{self, Reach};
 use crate::gate::Gate;
@@ -8,35 +10,71 @@ use crate::server::kafka::Kafka;
 use crate::topic::Topic;
 use crate::wait;
 
+/// What publishes to Kafka: one of two modules.
+pub(crate) trait Shim {
+    /// What must be installed.
+    const NEEDS: &'static [&'static str];
+
+    /// Whether it publishes an empty message.
+    const EMPTY: bool;
+
+    /// A configuration that reaches a topic.
+    fn config(server: &Kafka, topic: &str) -> Config;
+
+    /// The call that publishes a text. With a key, so that what one process publishes lies in one
+    /// partition, in order.
+    fn publish(topic: &str, text: &str) -> String;
+}
+
 /// A broker, and what lies in one of its topics.
-///
-/// It keeps its records in memory, so a kill would take away what it has confirmed: it is cut off
-/// instead. `tests/kafka` restarts whole clusters.
-pub(crate) struct Peer {
+pub(crate) struct Broker<S> {
     // Goes first: a broker that is told to end waits for its clients.
     reader: Option<Topic>,
     server: Kafka,
     topic: String,
+    shim: PhantomData<S>,
 }
 
-impl Peer {
+/// `event_kafka.so`'s.
+pub(crate) type Peer = Broker<EventKafka>;
+
+/// See [`Shim`].
+pub(crate) struct EventKafka;
+
+impl Shim for EventKafka {
+    const NEEDS: &'static [&'static str] = &["event_kafka", "tansu"];
+    const EMPTY: bool = true;
+
+    fn config(server: &Kafka, topic: &str) -> Config {
+        at(server, topic).routes("route[REPORT] { return; }")
+    }
+
+    /// With a delivery report, too, which must not be in the way of anything.
+    fn publish(_topic: &str, text: &str) -> String {
+        format!(r#"kafka_publish("k1", "{text}", "$pp", "REPORT")"#)
+    }
+}
+
+impl<S> Broker<S> {
     fn reader(&mut self) -> &mut Topic {
         let (server, topic) = (&self.server, &self.topic);
         self.reader.get_or_insert_with(|| server.records(topic))
     }
 }
 
-impl peer::Peer for Peer {
-    const NEEDS: &'static [&'static str] = &["event_kafka", "tansu"];
+impl<S: Shim> peer::Peer for Broker<S> {
+    const NEEDS: &'static [&'static str] = S::NEEDS;
     const BURST: u32 = 20_000;
     const IDEMPOTENT: bool = true;
+    const EMPTY: bool = S::EMPTY;
 
     fn start(reach: Reach) -> Self {
         let server = match reach {
             Reach::Steady => Kafka::own(),
-            Reach::Mortal | Reach::Gated => Kafka::gated(),
+            Reach::Mortal => Kafka::durable(),
+            Reach::Gated => Kafka::gated(),
         };
-        if reach != Reach::Steady {
+        if reach == Reach::Gated {
             server.gate().open();
         }
         let topic = server.topic();
@@ -47,17 +85,16 @@ impl peer::Peer for Peer {
             server,
             topic,
             reader: None,
+            shim: PhantomData,
         }
     }
 
     fn config(&self) -> Config {
-        at(&self.server, &self.topic).routes("route[REPORT] { return; }")
+        S::config(&self.server, &self.topic)
     }
 
-    /// With a key, so that what one process publishes lies in one partition, in order; and with a
-    /// delivery report, which must not be in the way of anything.
     fn publish(&self, text: &str) -> String {
-        format!(r#"kafka_publish("k1", "{text}", "$pp", "REPORT")"#)
+        S::publish(&self.topic, text)
     }
 
     fn joined(&mut self, kamailio: &Kamailio) {
@@ -79,11 +116,11 @@ impl peer::Peer for Peer {
     }
 
     fn kill(&mut self) {
-        self.gate().shut();
+        self.server.kill();
     }
 
     fn start_again(&mut self) {
-        self.gate().open();
+        self.server.start_now();
     }
 
     fn count(&mut self) -> usize {

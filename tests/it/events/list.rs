@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{on, subscribed};
+use crate::kamailio::Config;
 use crate::require::needs;
 use crate::server::nats::Nats;
-use crate::turn;
+use crate::{port, turn};
 
 fn names(list: &Value) -> Vec<String> {
     let all = list["Events"].as_array().unwrap();
@@ -69,6 +70,35 @@ fn subscribers_are_listed_by_event() {
         assert!(refused.unwrap_err().contains("404"), "{unknown:?}");
     }
     kamailio.stop();
+}
+
+#[test]
+fn secrets_are_not_listed() {
+    needs!("kamailio", "event_kafka");
+    let _turn = turn::light();
+    let socket = |name: &str| {
+        let port = port::free();
+        format!("kafka:127.0.0.1:{port}/{name}?g.sasl.password=hidden&t.acks=1")
+    };
+    let kamailio = Config::of("event_kafka")
+        .text_param("event_subscription", &format!("E_TEST {}", socket("one")))
+        .number("drain_timeout_ms", 100)
+        .start();
+    let late = socket("two");
+    for _ in 0..2 {
+        kamailio.rpc("event_subscribe", &[json!("E_TEST"), json!(late)]);
+    }
+    kamailio.rpc("raise_event", &[json!("E_TEST")]);
+    let list = kamailio.rpc("subscribers_list", &[json!("E_TEST")]);
+    let sockets = list["Event"]["Subscribers"].as_array().unwrap();
+    assert_eq!(sockets.len(), 2, "{list}");
+    for one in sockets {
+        let shown = one["socket"].as_str().unwrap();
+        assert!(shown.ends_with("?g.sasl.password=***&t.acks=1"), "{shown}");
+    }
+    let shown = kamailio.rpc("kafka.stats", &[]).to_string() + &kamailio.connector().to_string();
+    let log = kamailio.stop();
+    assert!(!(shown + &log).contains("hidden"), "{log}");
 }
 
 #[test]

@@ -6,9 +6,12 @@ mod functions;
 mod kemi;
 mod manual;
 mod operations;
+mod peer;
 
 use crate::kamailio::Config;
 use crate::server::kafka::Kafka;
+
+crate::conformance::conformance!(crate::kafka::peer::Peer);
 
 /// With that topic declared.
 fn at(kafka: &Kafka, topic: &str) -> Config {

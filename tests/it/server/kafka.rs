@@ -3,6 +3,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rdkafka::TopicPartitionList;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rskafka::client::error::{Error, ProtocolError};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -36,6 +39,8 @@ struct Own {
     port: u16,
     gate: Option<Gate>,
     store: Option<ObjectStore>,
+    /// Nobody gets in who has not logged in.
+    guarded: bool,
     folder: TempDir,
 }
 
@@ -88,6 +93,15 @@ impl Kafka {
         kafka
     }
 
+    /// The same, where everybody must log in first, by SCRAM. tansu knows no users where it has no database: so nobody can.
+    pub(crate) fn guarded(upstream: u16, shown: u16) -> Self {
+        let mut kafka = Self::with(upstream, None);
+        kafka.bootstrap = format!("localhost:{shown}");
+        kafka.own.as_mut().unwrap().guarded = true;
+        kafka.start_now();
+        kafka
+    }
+
     fn with(port: u16, gate: Option<Gate>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("sipbus-kafka-")
@@ -102,6 +116,7 @@ impl Kafka {
                 port,
                 gate,
                 store: None,
+                guarded: false,
                 folder,
             }),
         }
@@ -128,7 +143,9 @@ impl Kafka {
             storage,
         ]
         .map(String::from);
-        let args = [&environment[..], &args].concat();
+        let guard = own.guarded.then(|| "--authentication".to_owned());
+        let guard: Vec<String> = guard.into_iter().collect();
+        let args = [&environment[..], &args, &guard].concat();
         let env = require::program("env").unwrap();
         let folder = own.folder.path();
         own.server = Some(Server::spawn("tansu", &env, &args, folder));
@@ -161,14 +178,21 @@ impl Kafka {
 
     /// Kills a durable broker under load: what it has confirmed is in its store.
     pub(crate) fn kill(&mut self) {
-        let own = self.own.as_mut().unwrap();
-        let store = own.store.as_ref().unwrap();
-        store.hold_between_batches();
+        self.store().hold_between_batches();
+        self.kill_idle();
+        self.store().reopen();
+    }
+
+    /// Kills a durable broker that nobody publishes to.
+    pub(crate) fn kill_idle(&mut self) {
         // It is gone for good before another one works in its folder.
-        let mut server = own.server.take().unwrap();
+        let mut server = self.own.as_mut().unwrap().server.take().unwrap();
         server.signal(Signal::KILL);
         server.wait();
-        store.reopen();
+    }
+
+    fn store(&self) -> &ObjectStore {
+        self.own.as_ref().unwrap().store.as_ref().unwrap()
     }
 
     fn server(&self) -> &Server {
@@ -203,6 +227,25 @@ impl Kafka {
                 Err(error) => panic!("{name}: {error}"),
             }
         });
+    }
+
+    /// How many records of a topic a group has handled, as far as it has told the broker.
+    pub(crate) fn committed(&self, group: &str, topic: &str) -> usize {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("group.id", group)
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, PARTITIONS - 1);
+        let told = consumer.committed_offsets(list, wait::watchdog()).unwrap();
+        let offsets = told
+            .elements()
+            .into_iter()
+            .map(|each| each.offset().to_raw());
+        // One that was never told is below zero.
+        let handled = offsets.filter_map(|offset| usize::try_from(offset?).ok());
+        handled.sum()
     }
 
     /// A topic as the independent client sees it.

@@ -5,3 +5,10 @@ pub(crate) mod clients;
 mod matrix;
 mod proxy;
 mod reload;
+mod sasl;
+
+/// Properties of Kafka's library as a setting names them: `before` each name, `between` two of them.
+fn properties(list: &[(&str, String)], before: &str, between: &str) -> String {
+    let one = |(name, value): &(&str, String)| format!("{before}{name}={value}");
+    list.iter().map(one).collect::<Vec<_>>().join(between)
+}

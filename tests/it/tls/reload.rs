@@ -2,6 +2,7 @@
 
 use async_nats::ConnectOptions;
 
+use super::properties;
 use super::proxy::Proxy;
 use crate::certificates::Certificates;
 use crate::kamailio::{Config, Kamailio};
@@ -150,38 +151,122 @@ fn amqp_goes_on_with_new_certificates() {
     kamailio.stop();
 }
 
+/// tansu behind a proxy that demands a certificate: with it a topic, and what reaches it.
+struct SecureKafka {
+    made: Certificates,
+    proxy: Proxy,
+    kafka: Kafka,
+    topic: String,
+}
+
+impl SecureKafka {
+    fn start() -> Self {
+        let made = Certificates::new();
+        made.renew("shown", "client");
+        let upstream = port::free();
+        let proxy = Proxy::before(upstream, &made, "server", true);
+        let kafka = Kafka::behind(upstream, proxy.port());
+        let topic = kafka.topic();
+        Self {
+            made,
+            proxy,
+            kafka,
+            topic,
+        }
+    }
+
+    fn properties(&self, before: &str, between: &str) -> String {
+        let list = [
+            ("broker.address.family", "v4".to_owned()),
+            ("security.protocol", "ssl".to_owned()),
+            ("ssl.ca.location", self.made.path("ca.pem")),
+            ("ssl.certificate.location", self.made.path("shown.pem")),
+            ("ssl.key.location", self.made.path("shown.key")),
+        ];
+        properties(&list, before, between)
+    }
+
+    /// A configuration, and the call that publishes, stand the load; each message is there once.
+    fn goes_on(&self, config: Config, publish: &str) -> Kamailio {
+        let module = config.module;
+        let kamailio = config
+            .before("loadmodule \"textops.so\"")
+            .request(&format!(
+                r#"if (!{publish}) {{ sl_send_reply("503", "Refused"); exit; }}"#
+            ))
+            .start()
+            .connected();
+        under_load(&kamailio, &self.made, module, 1);
+        kamailio.wait_counter("delivered", u64::from(COUNT));
+        let records = self.kafka.records(&self.topic).wait_for(COUNT as usize);
+        whole(&Tally::over(records.iter().map(|record| record.text())));
+        assert!(self.proxy.saw(&self.made, "second") > 0);
+        kamailio
+    }
+}
+
 #[test]
 fn kafka_goes_on_with_new_certificates() {
     needs!("kamailio", "event_kafka", "tansu", "sipp");
     let _turn = turn::alone();
-    let made = Certificates::new();
-    made.renew("shown", "client");
-    let upstream = port::free();
-    let proxy = Proxy::before(upstream, &made, "server", true);
-    let kafka = Kafka::behind(upstream, proxy.port());
-    let topic = kafka.topic();
-    let secure = format!(
-        "g.broker.address.family=v4&g.security.protocol=ssl&g.ssl.ca.location={}\
-         &g.ssl.certificate.location={}&g.ssl.key.location={}",
-        made.path("ca.pem"),
-        made.path("shown.pem"),
-        made.path("shown.key"),
+    let secure = SecureKafka::start();
+    let (topic, bootstrap) = (&secure.topic, secure.kafka.bootstrap());
+    let socket = format!("[k1]{bootstrap}/{topic}?{}", secure.properties("g.", "&"));
+    let config = Config::of("event_kafka").text_param("broker_id", &socket);
+    let publish = r#"kafka_publish("k1", "sipp:$hdr(X-Number)")"#;
+    secure.goes_on(config, publish).stop();
+}
+
+#[test]
+fn kafka_consumers_go_on_with_new_certificates() {
+    needs!("kamailio", "event_kafka", "tansu");
+    let _turn = turn::light();
+    const EACH: u64 = 50;
+    let secure = SecureKafka::start();
+    let (topic, made) = (&secure.topic, &secure.made);
+    let consume = format!(
+        "brokers={};group={topic};topics={topic};t.auto.offset.reset=earliest;g.session.timeout.ms=6000;{}",
+        secure.kafka.bootstrap(),
+        secure.properties("g.", ";")
     );
-    let socket = format!("[k1]{}/{topic}?g.linger.ms=1&{secure}", kafka.bootstrap());
     let kamailio = Config::of("event_kafka")
-        .text_param("broker_id", &socket)
-        .before("loadmodule \"textops.so\"")
-        .request(
-            r#"if (!kafka_publish("k1", "sipp:$hdr(X-Number)")) {
-                   sl_send_reply("503", "Refused"); exit;
-               }"#,
-        )
-        .start()
-        .connected();
-    under_load(&kamailio, &made, "event_kafka", 1);
-    kamailio.wait_counter("delivered", u64::from(COUNT));
-    let records = kafka.records(&topic).wait_for(COUNT as usize);
-    whole(&Tally::over(records.iter().map(|record| record.text())));
-    assert!(proxy.saw(&made, "second") > 0);
+        .text_param("consume", &consume)
+        .before("modparam(\"htable\", \"htable\", \"seen=>size=8;\")")
+        .routes(&format!(
+            r#"event_route[kafka:{topic}] {{
+                   if ($sht(seen=>$kafka(msg)) == $null) {{ {COUNTS} }}
+                   $sht(seen=>$kafka(msg)) = 1;
+               }}"#
+        ))
+        .start();
+    let records = secure.kafka.records(topic);
+    for (round, name) in (0..).zip(["second", "client", "second"]) {
+        for number in 0..EACH {
+            records.publish(&format!("k{number}"), &format!("{round}:{number}"));
+        }
+        wait::until("all were consumed", || {
+            kamailio.counted("handled") == (round + 1) * EACH
+        });
+        made.renew("shown", name);
+        assert_eq!(kamailio.rpc("event_kafka.tls_reload", &[]), "OK");
+        kamailio.wait_counter("tls_renewals", round + 1);
+    }
+    wait::until("the new one is shown", || {
+        secure.proxy.saw(made, "second") > 0
+    });
     kamailio.stop();
+}
+
+#[test]
+fn kafka_so_goes_on_with_new_certificates() {
+    needs!("kamailio", "kafka_module", "tansu", "sipp");
+    let _turn = turn::alone();
+    let secure = SecureKafka::start();
+    let config = Config::of("kafka")
+        .text_param("brokers", secure.kafka.bootstrap())
+        .text_param("configuration", &secure.properties("", ";"))
+        .number("metadata_timeout", 30_000)
+        .text_param("topic", &format!("name={}", secure.topic));
+    let publish = format!(r#"kafka_send("{}", "sipp:$hdr(X-Number)")"#, secure.topic);
+    secure.goes_on(config, &publish).stop();
 }
