@@ -114,12 +114,11 @@ test-integration: all deb
 
 # A choice of each module's functions, events and lifecycle: under valgrind they take many times as long. MEMORY_TESTS names
 # others, as cargo test does.
-# What asks the time by rustix (kazoo's queries, subscriptions to events) cannot run there: it reads the kernel's vDSO, which
-# valgrind hides.
-MEMORY_TESTS ?= nats::functions::a_timer \
+MEMORY_TESTS ?= conformance::what_was nats::functions::a_timer \
 	event_kafka::functions::two_arguments event_kafka::report::a_delivered event_kafka::consume::a_record_shows \
-	event_kafka::lifecycle::what_was evapi::functions::a_close_ends evapi::functions::a_tag_can evapi::suspend::an_answer \
-	evapi::events::each_event evapi::lifecycle::what_was
+	kafka::functions::messages_arrive events::route::the_route \
+	evapi::functions::a_close_ends evapi::functions::a_tag_can evapi::suspend::an_answer evapi::events::each_event \
+	kazoo::functions::a_publish_adds kazoo::json::the_transformation kazoo::events::the_first kazoo::async_query::an_answer
 
 test-memory: deps all
 	SIPBUS_VALGRIND=1 SIPBUS_WATCHDOG=600 cargo test --locked --test it -- $(MEMORY_TESTS)

@@ -4,6 +4,8 @@
 #![cfg(sipbus_loom)]
 
 use loom::model::Builder;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use sipbus::shm::counter::Counter;
 use sipbus::shm::doorbell::Doorbell;
@@ -89,6 +91,34 @@ fn room_wakes_the_engine() {
     });
 }
 
+/// The engine that waited for all, and then for room, is woken by the first room: what it waits for is
+/// said before its sleep, or a worker would still go by the old.
+#[test]
+fn room_wakes_an_engine_that_waited_for_more() {
+    check(|| {
+        let (mut end, mut worker, waker) = ends();
+        for event in [1, 2] {
+            end.stage(&[&[event; 8]]).unwrap();
+        }
+        end.want_handled(end.position());
+        end.deliver();
+        let handler = thread::spawn(move || {
+            handle(&mut worker, 1);
+            worker
+        });
+        while end.stage(&[&[3; 8]]).is_err() {
+            end.want_room();
+            if !end.fits(8) {
+                waker.wait();
+            }
+        }
+        end.deliver();
+        let mut worker = handler.join().unwrap();
+        handle(&mut worker, 2);
+        handle(&mut worker, 3);
+    });
+}
+
 /// The engine that waits until an event was handled is woken by that, and sees it.
 #[test]
 fn what_was_handled_is_told_once_it_is_asked_for() {
@@ -108,6 +138,29 @@ fn what_was_handled_is_told_once_it_is_asked_for() {
             if end.released() < all {
                 waker.wait();
             }
+        }
+        handler.join().unwrap();
+    });
+}
+
+/// What the worker submitted before it ended an event is seen by who sees that end.
+#[test]
+fn what_the_worker_submitted_is_seen_with_the_release() {
+    check(|| {
+        let (mut end, mut worker, _) = ends();
+        let submitted = Arc::new(AtomicBool::new(false));
+        end.stage(&[&[1; 8]]).unwrap();
+        end.deliver();
+        let handler = {
+            let submitted = Arc::clone(&submitted);
+            thread::spawn(move || {
+                assert_eq!(worker.wait().unwrap(), [1; 8]);
+                submitted.store(true, Ordering::Relaxed);
+                worker.done();
+            })
+        };
+        if end.released() == end.position() {
+            assert!(submitted.load(Ordering::Relaxed));
         }
         handler.join().unwrap();
     });

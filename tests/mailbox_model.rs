@@ -83,6 +83,27 @@ fn two_answers_do_not_mix() {
     });
 }
 
+/// An answer has been read before the next one overwrites it: loom fails if the two are not ordered.
+#[test]
+fn an_answer_is_read_before_the_next_is_written() {
+    loom::model(|| {
+        let (mut mailbox, end) = ends();
+        let first = mailbox.open().unwrap();
+        let engine = thread::spawn(move || {
+            assert_eq!(end.fill(first, &[&[1; 4]]), Delivery::Done);
+            end.fill(first + 1, &[&[7; 4]])
+        });
+        if let Some(outcome) = mailbox.outcome() {
+            assert_eq!(outcome, Outcome::Filled(&[1; 4]));
+            assert_eq!(mailbox.open(), Some(first + 1));
+        }
+        let delivery = engine.join().unwrap();
+        if delivery == Delivery::Done {
+            assert!(filled(mailbox.outcome().unwrap()));
+        }
+    });
+}
+
 /// What does not fit is refused, and the waiter goes on waiting until it is told.
 #[test]
 fn a_failure_is_told_once() {

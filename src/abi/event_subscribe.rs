@@ -2,9 +2,10 @@
 
 use super::check;
 use super::event_kafka;
-use super::event_table::{self, Tables, check_module, now};
+use super::event_table::{self, Tables, check_module};
 use super::guard::guard;
 use super::slice::{Slice, reference};
+use crate::clock::monotonic_seconds as now;
 use crate::events::name;
 use crate::events::socket::Socket;
 use crate::events::subscription::Subscription;

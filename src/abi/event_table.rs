@@ -1,11 +1,11 @@
 //! The tables of events and subscriptions, and what a process remembers of them.
 
 use super::instance;
+use crate::clock::monotonic_seconds as now;
 use crate::events::name;
 use crate::events::socket::Socket;
 use crate::host::{Level, event_route, log};
 use crate::shm::registry::{Entry, Expiry, Place, Registry};
-use rustix::time::{ClockId, clock_gettime};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io;
@@ -68,11 +68,6 @@ pub(super) fn create(subscriptions_max: usize) -> io::Result<&'static Tables> {
 /// The tables, once they were made.
 pub(super) fn get() -> Option<&'static Tables> {
     TABLES.with(|cell| cell.get().copied())
-}
-
-/// Seconds of a clock that is never set, the same in all processes.
-pub(super) fn now() -> u64 {
-    u64::try_from(clock_gettime(ClockId::Monotonic).tv_sec).unwrap_or(0)
 }
 
 impl Tables {

@@ -13,7 +13,7 @@ use crate::kazoo::settings::Settings;
 use crate::kazoo::subscription::Subscription;
 use crate::kazoo::table::Table;
 use crate::kazoo::{SHORT_BYTES_MAX, counter, target};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_char, c_int};
 
 /// The module's name.
@@ -45,6 +45,15 @@ pub(super) struct Known {
     pub(super) settings: Settings,
     pub(super) identity: Identity,
     db_url: String,
+    /// What event_route[kazoo:mod-init] has subscribed to.
+    subscriptions: OnceCell<Vec<Subscription>>,
+}
+
+impl Known {
+    /// The subscriptions; none before they were made.
+    pub(super) fn subscriptions(&self) -> &[Subscription] {
+        self.subscriptions.get().map_or(&[], Vec::as_slice)
+    }
 }
 
 thread_local! {
@@ -105,6 +114,7 @@ pub extern "C" fn sipbus_kazoo_configure(version: *const c_char) -> c_int {
             settings,
             identity,
             db_url,
+            subscriptions: OnceCell::new(),
         }));
         KNOWN.set(Some(known));
         0
@@ -144,23 +154,22 @@ pub extern "C" fn sipbus_kazoo_worker_title(worker: u32) -> *const c_char {
 }
 
 /// Completes the settings by what event_route[kazoo:mod-init] has subscribed to. False before they
-/// were checked.
+/// were checked, and when they are complete.
 pub(super) fn complete(subscriptions: Vec<Subscription>) -> bool {
     let Some(known) = known() else {
         return false;
     };
-    let mut settings = known.settings.clone();
-    settings.subscriptions = subscriptions;
-    let Ok(document) = serde_json::to_value(&settings) else {
+    let complete = Settings {
+        subscriptions: subscriptions.clone(),
+        ..known.settings.clone()
+    };
+    let Ok(document) = serde_json::to_value(&complete) else {
         return false;
     };
+    if known.subscriptions.set(subscriptions).is_err() {
+        return false;
+    }
     instance::settings_replace(NAME, &document);
-    let known = Box::leak(Box::new(Known {
-        settings,
-        identity: known.identity.clone(),
-        db_url: known.db_url.clone(),
-    }));
-    KNOWN.set(Some(known));
     true
 }
 

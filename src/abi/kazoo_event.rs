@@ -2,7 +2,7 @@
 
 use super::guard::guard;
 use super::instance;
-use super::kazoo::{NAME, known};
+use super::kazoo::{Known, NAME, known};
 use super::kazoo_json;
 use super::kazoo_query::{completed, set_result};
 use super::slice::{Slice, write_out};
@@ -10,7 +10,6 @@ use crate::frame::kazoo::{Arrived, Event, Suspended};
 use crate::host::{Level, event_route, log};
 use crate::kazoo::json::{Value, parse};
 use crate::kazoo::route::{Keys, candidates, connection_event};
-use crate::kazoo::settings::Settings;
 use crate::module::handled;
 use crate::shm::inbox::Inbox;
 use std::cell::RefCell;
@@ -44,7 +43,7 @@ struct Current {
 
 struct Worker {
     inbox: Inbox,
-    settings: &'static Settings,
+    known: &'static Known,
     /// That there is no route was logged.
     complained: bool,
     /// That a message could not be read was logged.
@@ -142,7 +141,7 @@ impl Worker {
         let inbox = Inbox::attach(instance.region, index, worker, instance.wakers.get(index)?)?;
         Some(Self {
             inbox,
-            settings: &known()?.settings,
+            known: known()?,
             complained: false,
             puzzled: false,
         })
@@ -150,6 +149,7 @@ impl Worker {
 
     /// What is to be done for an event; None if nothing can be.
     fn take(&mut self, event: &Event<'static>) -> Option<(Current, KazooEvent)> {
+        let settings = &self.known.settings;
         match *event {
             Event::Message {
                 subscription,
@@ -160,13 +160,13 @@ impl Worker {
                     self.unreadable(routing_key);
                     return None;
                 };
-                let subscription = self.settings.subscriptions.get(usize::from(subscription));
-                let (key, subkey) = (&self.settings.event_key, &self.settings.event_subkey);
+                let subscription = self.known.subscriptions().get(usize::from(subscription));
+                let (key, subkey) = (&settings.event_key, &settings.event_subkey);
                 let event = routed(&value, &Keys::new(key, subkey, subscription));
                 Some((Current::of(bytes, value, Some(routing_key)), event))
             }
             Event::Connection { open, host, zone } => {
-                let (key, subkey) = (&self.settings.event_key, &self.settings.event_subkey);
+                let (key, subkey) = (&settings.event_key, &settings.event_subkey);
                 let keys = Keys::new(key, subkey, None);
                 let [host, zone] = [host, zone].map(String::from_utf8_lossy);
                 let bytes = connection_event(&keys, open, &host, &zone);

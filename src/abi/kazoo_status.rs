@@ -45,8 +45,8 @@ pub extern "C" fn sipbus_kazoo_subscriptions(
             return -1;
         };
         Report::new(report).list(c"subscriptions", |report| {
-            let (first, settings) = (rows.table.subscriptions, &rows.known.settings);
-            let most = settings.servers.len() * settings.subscriptions.len();
+            let (first, known) = (rows.table.subscriptions, rows.known);
+            let most = known.settings.servers.len() * known.subscriptions().len();
             for row in rows.between(first, first + most) {
                 report.structure(c"", |report| rows.subscription(report, row));
             }
@@ -91,7 +91,7 @@ impl Rows {
 
     fn subscription(&self, report: &Report<'_>, row: &'static Row) {
         let index = figure(row, table::SUBSCRIPTION);
-        if let Some(subscription) = self.known.settings.subscriptions.get(index) {
+        if let Some(subscription) = self.known.subscriptions().get(index) {
             report.text(c"exchange", &subscription.exchange.name);
             report.text(c"routing", &subscription.routing.join(" "));
             report.number(c"no_ack", subscription.no_ack.into());

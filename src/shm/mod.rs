@@ -20,6 +20,8 @@ pub mod store;
 pub mod waker;
 
 #[cfg(not(sipbus_loom))]
+pub(crate) mod clock;
+#[cfg(not(sipbus_loom))]
 pub mod inherit;
 #[cfg(not(sipbus_loom))]
 pub mod layout;
