@@ -5,3 +5,4 @@ pub(crate) mod clients;
 mod matrix;
 mod proxy;
 mod reload;
+mod socket;
