@@ -2,7 +2,7 @@
 # make run       installs what is missing and shows an example, EXAMPLE=nats if you name no other
 # make test      installs what is missing and runs every test; lint, test-unit, test-model, test-integration are its parts
 # make test-memory  a choice of the integration tests with Kamailio under valgrind, MEMORY_TESTS if you name others
-# make audit     has cargo-deny look at the dependencies
+# make audit     has cargo-deny ask the list of known faults about the dependencies
 # make bench     measures, side by side with the distribution's modules; the table and its picture go into benches/
 # make soak      all modules under mixed load for MINUTES (30), their servers restarted meanwhile: what grew, what was lost
 # make deb       a Debian package of the same, in target/deb/
@@ -46,6 +46,8 @@ model = RUSTFLAGS='--cfg sipbus_loom' cargo test --locked --no-default-features 
 	$(patsubst tests/%.rs,--test %,$(wildcard tests/*_model.rs))
 # Every file of tests/ but the models, and tests/kafka; tests/it, the other folder, is the integration tier.
 unit_tests = $(patsubst tests/%.rs,--test %,$(filter-out tests/%_model.rs,$(wildcard tests/*.rs))) --test kafka
+# Fetched by .ci/cargo-deny where there is none.
+deny = $(firstword $(wildcard target/cargo-deny) cargo-deny) --locked
 c_files = $(wildcard include/sipbus_host.h kamailio-glue/*/*.[ch] tests/*/*.c)
 
 all: $(shims:%=shim-%)
@@ -90,11 +92,11 @@ lint:
 	cargo clippy --locked --all-targets --manifest-path benches/harness/Cargo.toml --target-dir target -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 	clang-format --dry-run -Werror $(c_files)
+	$(deny) check bans licenses sources
 
-# tests/dependencies.rs checks licences, sources and bans on every machine; this also asks the list of known faults.
-audit:
-	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
-	cargo deny --locked check
+# The list is not on every machine, so this is no part of lint.
+audit: deps
+	$(deny) check
 
 test-unit:
 	cargo test --locked --lib --bins $(unit_tests)

@@ -26,6 +26,8 @@ pub mod taken {
     pub const DELIVERED: usize = 0;
     /// Accepted, but the peer does not take it.
     pub const REJECTED: usize = 1;
+    /// Nothing for the peer, or nothing any more.
+    pub const OBEYED: usize = 2;
 }
 
 /// Slots that the engine writes per inbox, the same for every module.

@@ -82,7 +82,7 @@ def statistics(found):
     """`found`: of each module, its statistics."""
     wanted = ("published", "relayed", "accepted", "refused", "delivered", "undelivered", "confirmed", "rejected",
               "received", "consumed", "acked", "redelivered", "reported", "reconnects", "queries", "answered",
-              "timeouts", "queries_failed", "late_replies", "late_answers", "connections", "disconnections",
-              "clients_closed_full", "garbage", "rebalances", "server_errors")
+              "timeouts", "queries_failed", "queries_unsent", "late_replies", "late_answers", "connections",
+              "disconnections", "clients_closed_full", "garbage", "rebalances", "server_errors")
     rows = [[name] + [f"{each[name]:,}" if name in each else "" for each in found.values()] for name in wanted]
     return table(["statistic", *found], rows)

@@ -57,6 +57,7 @@ pub const COUNTERS: &[Counter] = &[
     Counter::new(c"answered", &[Place::Connector(connector::ANSWERED)]),
     Counter::new(c"timeouts", &[Place::Connector(connector::TIMEOUTS)]),
     Counter::new(c"queries_failed", &[Place::Connector(connector::QUERIES_FAILED)]),
+    Counter::new(c"queries_unsent", &[Place::Taken(taken::OBEYED)]),
     Counter::new(c"late_replies", &[Place::Connector(connector::LATE_REPLIES)]),
     Counter::new(c"replies_oversized", &[Place::Connector(connector::REPLIES_OVERSIZED)]),
     Counter::new(c"received", &[Place::Arrived(arrived::RECEIVED)]),

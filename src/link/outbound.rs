@@ -77,6 +77,7 @@ pub struct Turn {
     cursor: u64,
     sent: u64,
     rejected: u64,
+    obeyed: u64,
 }
 
 impl Turn {
@@ -190,6 +191,7 @@ impl Outbound {
         if let Some(lane) = self.lanes.get_mut(turn.index) {
             lane.end.count(taken::DELIVERED, turn.sent);
             lane.end.count(taken::REJECTED, turn.rejected);
+            lane.end.count(taken::OBEYED, turn.obeyed);
             lane.end.release(turn.cursor);
         }
     }
@@ -264,14 +266,15 @@ impl Outbound {
 impl Lane {
     /// What was taken since the last mark, if anything.
     fn mark(&mut self, index: usize) -> Option<Turn> {
-        let (sent, rejected) = (self.sent, self.rejected);
-        let any = sent + rejected + self.obeyed > 0;
+        let (sent, rejected, obeyed) = (self.sent, self.rejected, self.obeyed);
+        let any = sent + rejected + obeyed > 0;
         (self.sent, self.rejected, self.obeyed) = (0, 0, 0);
         any.then(|| Turn {
             index,
             cursor: self.end.cursor(),
             sent,
             rejected,
+            obeyed,
         })
     }
 

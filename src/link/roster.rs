@@ -80,6 +80,13 @@ impl Roster {
         })
     }
 
+    /// Whether there is a peer of this tag in line `index`, by this engine or the one before.
+    #[must_use]
+    pub fn is_tagged(&self, index: usize, tag: &[u8]) -> bool {
+        let row = self.rows.get(index);
+        row.is_some_and(|row| row.generation.value() != 0 && row.tag.holds(tag))
+    }
+
     /// Empties line `index`.
     pub fn leave(&self, index: usize) {
         if let Some(row) = self.rows.get(index) {

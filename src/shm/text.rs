@@ -50,6 +50,14 @@ impl<const N: usize> Text<N> {
         String::from_utf8_lossy(&copy).into_owned()
     }
 
+    /// Whether `bytes` are what it was set to, as far as there is room for them.
+    #[must_use]
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        let mut copy = Vec::new();
+        self.read(&mut copy);
+        copy == bytes.get(..N).unwrap_or(bytes)
+    }
+
     /// As [`value`](Self::value), byte for byte, into `copy`.
     pub fn read(&self, copy: &mut Vec<u8>) {
         for _ in 0..1000 {

@@ -13,6 +13,7 @@ mod exchange;
 pub mod fuzzing;
 mod inboxes;
 mod line;
+mod over;
 mod presence;
 mod protocol;
 mod publish;

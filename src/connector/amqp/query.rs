@@ -4,6 +4,7 @@
 //! this one dies: it tells each at once that there will be no answer.
 
 use super::inboxes::Inboxes;
+use super::over::{OVER_MAX, Over};
 use crate::clock::monotonic_ms;
 use crate::frame::kazoo::{Arrived, Event, Query, Reason, Suspended, Waiter};
 use crate::kazoo::counter::connector;
@@ -14,10 +15,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Notify;
-
-/// Queries that are over and may still come out of a lane once more, or be answered: more than a lane's
-/// unconfirmed frames can be.
-const OVER_MAX: usize = 8192;
 
 /// How long after a query's end an answer counts as late.
 const LATE_MS_MAX: u64 = 60_000;
@@ -32,9 +29,6 @@ pub(super) enum Answered {
     /// Its waiter's worker has no room now.
     Full,
 }
-
-/// A query is told apart from another of the same waiter by both.
-type Identity = (Waiter, u64, Vec<u8>);
 
 #[derive(Debug)]
 struct Pending {
@@ -54,8 +48,7 @@ struct Table {
     deadlines: BTreeSet<(u64, u64)>,
     /// Lines of the roster, the next one last.
     free: Vec<usize>,
-    over: HashSet<Identity>,
-    over_order: VecDeque<Identity>,
+    over: Over,
     expired: HashSet<Vec<u8>>,
     /// With the time of each, oldest first.
     expired_order: VecDeque<(u64, Vec<u8>)>,
@@ -115,8 +108,10 @@ impl Queries {
             };
             if entry.state == table::WAITING {
                 let (suspended, deadline_ms) = self.read_row(row);
-                let identity = (Waiter::Async(suspended), deadline_ms, entry.tag);
-                self.table.borrow_mut().is_over(identity);
+                let waiter = Waiter::Async(suspended);
+                let mut table = self.table.borrow_mut();
+                table.over.add(waiter, deadline_ms, &entry.tag);
+                drop(table);
                 self.tell_failed(suspended, Reason::Engine);
             }
             self.roster.leave(row);
@@ -126,8 +121,7 @@ impl Queries {
     /// Takes a query up: its number here. None if it is not to be sent: it is over, or was told that
     /// it fails.
     pub(super) fn enter(&self, query: &Query<'_>) -> Option<u64> {
-        let identity = (query.waiter, query.deadline_ms, query.msg_id.to_vec());
-        if self.table.borrow().over.contains(&identity) {
+        if self.is_over(query) {
             return None;
         }
         if let Some(number) = self.number(query) {
@@ -303,8 +297,7 @@ impl Queries {
             self.fail_pending(number, reason);
             return;
         }
-        let identity = (query.waiter, query.deadline_ms, query.msg_id.to_vec());
-        if !self.table.borrow().over.contains(&identity) {
+        if !self.is_over(query) {
             self.board.count(connector::QUERIES_FAILED, 1);
             self.reject(query, reason);
         }
@@ -319,9 +312,19 @@ impl Queries {
     }
 
     fn reject(&self, query: &Query<'_>, reason: Reason) {
-        let identity = (query.waiter, query.deadline_ms, query.msg_id.to_vec());
-        self.table.borrow_mut().is_over(identity);
+        let mut table = self.table.borrow_mut();
+        table
+            .over
+            .add(query.waiter, query.deadline_ms, query.msg_id);
+        drop(table);
         self.tell(query.waiter, reason);
+    }
+
+    fn is_over(&self, query: &Query<'_>) -> bool {
+        let table = self.table.borrow();
+        table
+            .over
+            .has(query.waiter, query.deadline_ms, query.msg_id)
     }
 
     fn tell(&self, waiter: Waiter, reason: Reason) {
@@ -357,7 +360,9 @@ impl Queries {
             table.free.push(row);
             self.crowded.set(false);
         }
-        table.is_over((pending.waiter, pending.deadline_ms, pending.msg_id.clone()));
+        table
+            .over
+            .add(pending.waiter, pending.deadline_ms, &pending.msg_id);
         Some(pending)
     }
 
@@ -405,17 +410,6 @@ impl Table {
             && let Some((_, msg_id)) = self.expired_order.pop_front()
         {
             self.expired.remove(&msg_id);
-        }
-    }
-
-    fn is_over(&mut self, identity: Identity) {
-        if self.over.insert(identity.clone()) {
-            self.over_order.push_back(identity);
-        }
-        if self.over_order.len() > OVER_MAX
-            && let Some(oldest) = self.over_order.pop_front()
-        {
-            self.over.remove(&oldest);
         }
     }
 }

@@ -1,9 +1,11 @@
 use super::confirm::Tags;
 use super::exchange::{Exchanges, Passage};
+use super::over::{OVER_MAX, Over};
 use super::protocol::{
     Closing, Content, Deliver, FRAME_MIN, Frame, Method, method, parse, put_ack, put_content,
     put_heartbeat, put_method, put_short,
 };
+use crate::frame::kazoo::Waiter;
 use bytes::{BufMut, BytesMut};
 use proptest::prelude::proptest;
 
@@ -184,4 +186,21 @@ fn an_exchange_is_asked_for_before_its_first_message() {
     assert_eq!(exchanges.passage(b"z"), Passage::Wait);
     exchanges.forget();
     assert_eq!(exchanges.passage(b"x"), Passage::Wait);
+}
+
+#[test]
+fn queries_that_have_ended_are_known_until_there_are_too_many() {
+    let waiter = |generation| Waiter::Blocking {
+        process: 1,
+        generation,
+    };
+    let mut over = Over::default();
+    for generation in 0..=u32::try_from(OVER_MAX).unwrap() {
+        over.add(waiter(generation), 5, b"id");
+        over.add(waiter(generation), 5, b"id");
+    }
+    assert!(!over.has(waiter(0), 5, b"id"));
+    assert!(over.has(waiter(1), 5, b"id"));
+    assert!(!over.has(waiter(1), 6, b"id"));
+    assert!(!over.has(waiter(1), 5, b"other"));
 }

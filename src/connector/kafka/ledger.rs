@@ -198,6 +198,14 @@ impl Ledger {
 }
 
 impl Tally {
+    /// Begins anew, for another peer.
+    pub(super) fn clear(&self) {
+        for figure in [&self.taken, &self.delivered, &self.failed] {
+            figure.store(0, Ordering::Relaxed);
+        }
+        drop(self.new_error());
+    }
+
     /// The error to show, once.
     pub(super) fn new_error(&self) -> Option<String> {
         let mut last = self.error.lock().unwrap_or_else(PoisonError::into_inner);

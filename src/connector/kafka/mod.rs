@@ -16,6 +16,7 @@ mod reader;
 mod report;
 mod send;
 mod session;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -26,6 +27,7 @@ use crate::kafka::settings::Settings;
 use crate::link::Link;
 use presence::Presence;
 use publish::Desk;
+use socket::Seats;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -88,9 +90,15 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let (outcomes, told) = crossbeam_channel::unbounded();
     let reported = Arc::new(Notify::new());
     tokio::task::spawn_local(report::run(inbounds, told, Arc::clone(&reported)));
+    let seats = Seats::new(
+        Rc::clone(&settings),
+        Rc::clone(&presence),
+        Arc::clone(&tallies),
+    );
     let desk = Desk {
         settings,
         presence,
+        seats,
         tallies,
         outcomes,
         reported,

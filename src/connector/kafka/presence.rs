@@ -99,8 +99,26 @@ impl Presence {
         connections.len() - 1
     }
 
-    /// Fills a line of the table, whose figures stay.
-    pub(super) fn enter(&self, row: usize, tag: &str) {
+    /// The number of the connection that is added next.
+    pub(super) fn next(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
+    /// The line of `free` for this tag: the one it has had under the engine before, or one that nobody has had, or one of
+    /// a socket that only that engine knew.
+    pub(super) fn line(&self, free: &[usize], tag: &str) -> Option<usize> {
+        let its_own = |row: &&usize| self.roster.is_tagged(**row, tag.as_bytes());
+        let nobodys = |row: &&usize| self.roster.entry(**row).is_none();
+        let found = free.iter().find(its_own);
+        found
+            .or_else(|| free.iter().find(nobodys))
+            .or(free.first())
+            .copied()
+    }
+
+    /// Fills a line of the table, whose figures stay if they are of this tag. Whether they do.
+    pub(super) fn enter(&self, row: usize, tag: &str) -> bool {
+        let stays = self.roster.is_tagged(row, tag.as_bytes());
         let slots = [figure::TAKEN, figure::DELIVERED, figure::FAILED];
         let before = slots.map(|slot| self.roster.figure_value(row, slot));
         let entry = Entry {
@@ -112,8 +130,9 @@ impl Presence {
         };
         self.roster.enter(row, &entry);
         for (slot, value) in slots.into_iter().zip(before) {
-            self.roster.figure(row, slot, value);
+            self.roster.figure(row, slot, if stays { value } else { 0 });
         }
+        stays
     }
 
     fn restore(&self, row: usize) -> Tally {

@@ -9,6 +9,7 @@ use super::notice::Notices;
 use super::presence::Presence;
 use super::send::{Sent, Session};
 use super::session::Client;
+use super::socket::Seats;
 use crate::kafka::settings::Settings;
 use crate::link::{Outbound, Turn, Verdict};
 use crossbeam_channel::{Receiver, Sender};
@@ -51,6 +52,7 @@ type Opened<'a> = (Session<'a>, Receiver<u16>);
 pub(super) struct Desk {
     pub(super) settings: Rc<Settings>,
     pub(super) presence: Rc<Presence>,
+    pub(super) seats: Seats,
     pub(super) tallies: Arc<[Tally]>,
     pub(super) outcomes: Sender<Outcome>,
     pub(super) reported: Arc<Notify>,

@@ -3,14 +3,17 @@
 use super::ledger::{Ledger, Outcome, Ticket};
 use super::publish::Desk;
 use super::session::{Client, config, explain};
+use super::socket::Seat;
 use crate::frame::kafka::{Place, Publish, To};
 use crate::kafka::counter::slot;
-use crate::kafka::property::{IN_SOCKETS, redacted};
-use crate::kafka::{header, socket};
+use crate::kafka::header;
+use crate::kafka::property::{IN_SOCKETS, Property, redacted};
+use crate::kafka::socket::Socket;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What became of a frame.
@@ -29,25 +32,49 @@ pub(super) struct Session<'a> {
     desk: &'a Desk,
     pub(super) ledger: Arc<Ledger>,
     pub(super) clients: Vec<Client>,
-    /// Sockets of events by their text: topic, number of the client, line of the table; none for those
-    /// that cannot be used.
-    sockets: BTreeMap<Vec<u8>, Option<(String, usize, u16)>>,
+    /// Sockets of events by their text, with the number of the client; none for those that cannot be used.
+    sockets: BTreeMap<Vec<u8>, Option<(Rc<Seat>, usize)>>,
 }
 
 impl<'a> Session<'a> {
+    /// Producers for all targets, and for the sockets that events were sent to by now.
+    ///
+    /// # Errors
+    /// What the library does not take.
     pub(super) fn open(desk: &'a Desk, ledger: Arc<Ledger>) -> Result<Self, String> {
-        let bytes = desk.settings.common.message_bytes_max;
-        let mut clients = Vec::new();
-        for (connection, producer) in desk.settings.producers.iter().enumerate() {
-            let config = config(&producer.brokers, &producer.properties, bytes);
-            clients.push(Client::open(&config, Arc::clone(&ledger), connection)?);
-        }
-        Ok(Self {
+        let mut session = Self {
             desk,
             ledger,
-            clients,
+            clients: Vec::new(),
             sockets: BTreeMap::new(),
-        })
+        };
+        for (connection, producer) in desk.settings.producers.iter().enumerate() {
+            session.open_client(&producer.brokers, &producer.properties, connection)?;
+        }
+        for (text, seat) in desk.seats.taken() {
+            let Socket {
+                brokers,
+                properties,
+                ..
+            } = &seat.socket;
+            let client = session.open_client(brokers, properties, seat.connection)?;
+            session.sockets.insert(text, Some((seat, client)));
+        }
+        Ok(session)
+    }
+
+    /// Its number among the clients.
+    fn open_client(
+        &mut self,
+        brokers: &str,
+        properties: &[Property],
+        connection: usize,
+    ) -> Result<usize, String> {
+        let bytes = self.desk.settings.common.message_bytes_max;
+        let config = config(brokers, properties, bytes);
+        let client = Client::open(&config, Arc::clone(&self.ledger), connection)?;
+        self.clients.push(client);
+        Ok(self.clients.len() - 1)
     }
 
     /// Hands a frame to the library; `again` if it is noted in the ledger already.
@@ -106,8 +133,8 @@ impl<'a> Session<'a> {
                 Some((&target.topic, client, index))
             }
             To::Socket(text) => {
-                let (topic, client, row) = self.sockets.get(text)?.as_ref()?;
-                Some((topic, self.clients.get(*client)?, *row))
+                let (seat, client) = self.sockets.get(text)?.as_ref()?;
+                Some((&seat.socket.topic, self.clients.get(*client)?, seat.row))
             }
         }
     }
@@ -146,27 +173,15 @@ impl<'a> Session<'a> {
         self.sockets.insert(text.to_vec(), made.ok());
     }
 
-    fn open_socket(&mut self, text: &[u8]) -> Result<(String, usize, u16), String> {
-        let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
-        let socket = socket::parse(text).map_err(|mistake| mistake.about(text, IN_SOCKETS))?;
-        let settings = &self.desk.settings;
-        let used = self.sockets.values().flatten().count();
-        if used >= settings.sockets_max {
-            let most = settings.sockets_max;
-            return Err(format!("there are {most} already (event_sockets_max)"));
-        }
-        let row = settings.targets.len() + used;
-        let bytes = settings.common.message_bytes_max;
-        let config = config(&socket.brokers, &socket.properties, bytes);
-        let connection = self
-            .desk
-            .presence
-            .add(&socket.brokers, &socket.properties, vec![row]);
-        let client = Client::open(&config, Arc::clone(&self.ledger), connection)?;
-        self.desk.presence.enter(row, &socket.to_string());
-        self.clients.push(client);
-        let row = u16::try_from(row).map_err(|error| error.to_string())?;
-        Ok((socket.topic, self.clients.len() - 1, row))
+    fn open_socket(&mut self, text: &[u8]) -> Result<(Rc<Seat>, usize), String> {
+        let seat = self.desk.seats.offer(text)?;
+        let Socket {
+            brokers,
+            properties,
+            ..
+        } = &seat.socket;
+        let client = self.open_client(brokers, properties, seat.connection)?;
+        Ok((self.desk.seats.take(text, seat), client))
     }
 }
 

@@ -231,6 +231,38 @@ fn a_server_that_dies_leaves_a_query_its_deadline() {
 }
 
 #[test]
+fn a_query_whose_time_is_over_in_the_queue_is_not_sent() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let rabbit = Rabbit::start();
+    let bus = Bus::to(rabbit.port());
+    let seen = bus.listen("q.queued", "topic", "#");
+    // More than may be on its way unconfirmed, and the queue has room for it.
+    let kamailio = start(
+        broker::at(&rabbit.url())
+            .number("amqp_query_timeout_sec", 0)
+            .number("amqp_query_timeout_micro", 100_000)
+            .request(
+                r#"$var(i) = 0;
+                   while ($var(i) < 90) {
+                       kazoo_publish("q.queued", "told", "{'Padding': '$rb'}");
+                       $var(i) = $var(i) + 1;
+                   }
+                   kazoo_query("q.queued", "asked", "{}"); $var(answer) = "rc=" + $rc;"#,
+            ),
+    );
+    rabbit.freeze();
+    let answer = kamailio.sip().message("x", "x".repeat(6000).as_bytes());
+    assert_eq!(answer, "rc=-1");
+    rabbit.thaw();
+    wait_counter(&kamailio, "confirmed", 90);
+    wait_counter(&kamailio, "queries_unsent", 1);
+    seen.settle();
+    assert!(seen.messages().iter().all(|message| message.key == "told"));
+    kamailio.stop();
+}
+
+#[test]
 fn a_late_answer_is_an_event_of_its_own() {
     needs!("kamailio", "kazoo", "rabbitmq");
     let _turn = turn::light();

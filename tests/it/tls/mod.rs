@@ -6,6 +6,7 @@ mod matrix;
 mod proxy;
 mod reload;
 mod sasl;
+mod socket;
 
 /// Properties of Kafka's library as a setting names them: `before` each name, `between` two of them.
 fn properties(list: &[(&str, String)], before: &str, between: &str) -> String {
