@@ -14,7 +14,8 @@ use bytes::Buf;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
 /// Messages that may come before the answer to SUB: more than what one may hold (64 MiB).
@@ -172,13 +173,20 @@ impl Consumer<'_> {
     }
 
     /// Another connection with the same subscription: the server gives each message to one of the two.
+    /// It is made in a task of its own, for this one may wait for its worker meanwhile.
     fn successor(&self) -> Successor {
         let (connecting, line) = (self.session.again(self.dialer), self.line.clone());
-        Box::pin(async move {
-            let mut session = connecting.await?;
-            subscribe(&mut session, &line).await?;
-            Ok(session)
-        })
+        let (made, result) = oneshot::channel();
+        spawn_local(async move {
+            let subscribed = async {
+                let mut session = connecting.await?;
+                subscribe(&mut session, &line).await?;
+                Ok(session)
+            };
+            // Nobody wants it any more if the old connection was lost.
+            drop(made.send(subscribed.await));
+        });
+        Box::pin(async { result.await.unwrap_or_else(|_| Err("it ended".to_owned())) })
     }
 
     /// Goes on with another connection, when everything that came with this one is handed on.

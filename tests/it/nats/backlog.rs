@@ -21,6 +21,7 @@ fn slow(config: Config) -> Config {
         .number("inbox_size", 65_536)
         .number("message_size_max", 16_384)
         .number("ping_interval_ms", 1500)
+        .number("connect_timeout_ms", 30_000)
         .nats("subject_queue_group", "slow:group")
         .routes(
             r#"event_route[nats:slow] { usleep("10000"); $var(count) = $shtinc(count=>handled); }"#,
