@@ -74,11 +74,13 @@ class Bench(common.bench.Bench):
     def publish_once(self, cluster, route, whole):
         count = self.count(whole, WORKERS)
         with Stand(cluster) as stand:
-            sip, pids = stand.kamailio.sip, stand.kamailio.pids()
+            sip = stand.kamailio.sip
             for _ in range(WORKERS):
                 sip.ask(route, 100)
             warm = WORKERS * 100
             stand.settled("delivered", warm)
+            # Kamailio answers before all its processes are there.
+            pids = stand.kamailio.pids()
             before, begin = cpu_ns(pids), time.monotonic_ns()
             for _ in range(WORKERS):
                 sip.send(route, count // WORKERS)
@@ -114,9 +116,9 @@ class Bench(common.bench.Bench):
         _, bare_took, bare_cpu = harness("kafka-consume", cluster.brokers, "consumed", count)
         line = f"group=bench;topics=consumed;workers={workers};t.auto.offset.reset=earliest"
         with Stand(cluster, line) as stand:
-            pids = stand.kamailio.pids()
             # The first event comes when the group is formed, which takes seconds.
             stand.settled("consumed", 1)
+            pids = stand.kamailio.pids()
             first, begin, before = stand.counter("consumed"), time.monotonic_ns(), cpu_ns(pids)
             stand.settled("consumed", count)
             took, cpu = time.monotonic_ns() - begin, cpu_ns(pids) - before

@@ -5,6 +5,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use sipbus::kafka::counter::figure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -113,7 +114,8 @@ fn a_restart_goes_on_behind_what_was_handled() {
 #[test]
 fn a_killed_engine_loses_no_record() {
     let cluster = cluster();
-    let mut stand = Stand::start(&[("consume", &line(&cluster, 1))]);
+    let lines = [("consume", &*line(&cluster, 1)), ("event_sockets_max", "0")];
+    let mut stand = Stand::start(&lines);
     let worker = [stand.worker(1)];
     let mut all = Vec::new();
     for round in 0..3 {
@@ -123,6 +125,10 @@ fn a_killed_engine_loses_no_record() {
         stand.start_engine();
     }
     collect(&worker, &mut all, 2400);
+    // What the engines before have handled is counted, too.
+    until("all are counted", || {
+        stand.figure(0, figure::DELIVERED) >= 2400
+    });
 }
 
 #[test]

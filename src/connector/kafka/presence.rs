@@ -43,7 +43,7 @@ pub(super) struct Presence {
 
 impl Presence {
     /// Nothing is connected yet. The table's lines are filled; what they counted under an engine that
-    /// died is kept, and returned.
+    /// died is kept, and returned for those that count messages to publish.
     pub(super) fn new(
         settings: &Settings,
         board: Rc<Board>,
@@ -72,9 +72,8 @@ impl Presence {
         for (index, consumer) in settings.consumers.iter().enumerate() {
             presence.add(&consumer.brokers, &consumer.properties, vec![first + index]);
         }
-        let tallies = (0..presence.roster.len())
-            .map(|row| presence.restore(row))
-            .collect();
+        // Consumers count for themselves.
+        let tallies = (0..first).map(|row| presence.restore(row)).collect();
         for (row, target) in settings.targets.iter().enumerate() {
             presence.enter(row, &target.id);
         }
@@ -325,6 +324,11 @@ impl Presence {
     /// The module's name.
     pub(super) fn module(&self) -> &str {
         &self.module
+    }
+
+    /// A figure of a line of the table, as it is shown.
+    pub(super) fn shown(&self, row: usize, slot: usize) -> u64 {
+        self.roster.figure_value(row, slot)
     }
 
     /// Replaces a figure of a line of the table.

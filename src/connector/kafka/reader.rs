@@ -76,6 +76,8 @@ impl Reader {
             inbound,
             pending: VecDeque::new(),
         });
+        // What was not handled under an engine that died is received again.
+        let handled = presence.shown(seat.row, figure::DELIVERED);
         Self {
             presence,
             workers: workers.collect(),
@@ -83,8 +85,8 @@ impl Reader {
             block: Vec::new(),
             rings,
             renewals,
-            received: 0,
-            handled: 0,
+            received: handled,
+            handled,
             complaint: None,
             seat,
         }
