@@ -4,12 +4,14 @@
 #![cfg(sipbus_loom)]
 
 use loom::model::Builder;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use sipbus::shm::doorbell::Doorbell;
 use sipbus::shm::lane::{Lane, LaneEnd, Refusal};
 use sipbus::shm::ring::{Position, Ring};
 use sipbus::shm::store::Store;
 use sipbus::shm::waker::Waker;
+use std::sync::Once;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -27,8 +29,15 @@ fn leak<T>(value: T) -> &'static T {
 
 /// Both ends, the doorbell and what wakes the engine.
 fn ends(wait: Duration) -> (Lane, LaneEnd, &'static Doorbell, &'static Waker) {
-    let (room, bell) = (leak(Doorbell::new()), leak(Doorbell::new()));
-    let waker = leak(Waker::model());
+    ends_at(leak(Doorbell::new()), wait)
+}
+
+/// The same, with the doorbell where the caller waits for room.
+fn ends_at(
+    room: &'static Doorbell,
+    wait: Duration,
+) -> (Lane, LaneEnd, &'static Doorbell, &'static Waker) {
+    let (bell, waker) = (leak(Doorbell::new()), leak(Waker::model()));
     let ring = Ring::new(
         leak(Position::new()),
         leak(Position::new()),
@@ -121,6 +130,60 @@ fn a_refusal_ends_with_the_next_release() {
             assert_eq!(lane.submit(&[&[3; 8]]), Ok(()));
         }
     });
+}
+
+/// A lane that is full, and what says when the caller begins what is looked at.
+fn full(room: &'static Doorbell) -> (Lane, LaneEnd, &'static AtomicBool) {
+    let (mut lane, end, _, _) = ends_at(room, Duration::ZERO);
+    lane.submit(&[&[1; 8]]).unwrap();
+    lane.submit(&[&[2; 8]]).unwrap();
+    (lane, end, leak(AtomicBool::new(false)))
+}
+
+/// Who has waited in vain is not found asleep again, as long as nothing was drained.
+#[test]
+fn a_wait_in_vain_is_not_repeated() {
+    check(|| {
+        let room = leak(Doorbell::new());
+        let (mut lane, _end, begins) = full(room);
+        let caller = thread::spawn(move || {
+            assert_eq!(lane.submit(&[&[3; 8]]), Err(Refusal::Full));
+            begins.store(true, Ordering::Release);
+            assert_eq!(lane.submit(&[&[3; 8]]), Err(Refusal::Full));
+        });
+        while !begins.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        let rung = room.ring(|_| panic!("the caller sleeps again"));
+        assert_eq!(rung, Ok(()));
+        caller.join().unwrap();
+    });
+}
+
+/// Once something was drained, who finds the lane full again waits again: in one of the interleavings,
+/// if not in all.
+#[test]
+fn a_wait_is_worth_it_after_a_release() {
+    static FOUND_ASLEEP: Once = Once::new();
+    check(|| {
+        let room = leak(Doorbell::new());
+        let (mut lane, mut end, begins) = full(room);
+        let caller = thread::spawn(move || {
+            assert_eq!(lane.submit(&[&[3; 8]]), Err(Refusal::Full));
+            assert_eq!(end.take().unwrap().unwrap(), [1; 8]);
+            end.release(end.cursor());
+            lane.submit(&[&[3; 8]]).unwrap();
+            begins.store(true, Ordering::Release);
+            assert_eq!(lane.submit(&[&[4; 8]]), Err(Refusal::Full));
+        });
+        while !begins.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        let rung = room.ring(|_| FOUND_ASLEEP.call_once(|| {}));
+        assert_eq!(rung, Ok(()));
+        caller.join().unwrap();
+    });
+    assert!(FOUND_ASLEEP.is_completed());
 }
 
 /// Accepted means seen: by the engine that takes what is there after it closed.

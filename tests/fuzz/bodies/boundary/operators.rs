@@ -35,8 +35,12 @@ pub(super) fn ask(stand: &Stand, calls: &mut Calls<'_>) {
 }
 
 fn named(name: *const c_char) -> bool {
+    if name.is_null() {
+        return false;
+    }
     // SAFETY: the library's names end with a NUL.
-    !name.is_null() && unsafe { CStr::from_ptr(name) }.to_str().is_ok()
+    let name = unsafe { CStr::from_ptr(name) };
+    name.to_str().is_ok()
 }
 
 /// Whatever the reason is, it is counted and said, and nothing is sent.

@@ -242,5 +242,6 @@ unsafe extern "C" fn on_number(_depth: *mut c_void, name: *const c_char, _number
 
 fn named(name: *const c_char) {
     // SAFETY: the library's names end with a NUL.
-    assert!(unsafe { CStr::from_ptr(name) }.to_str().is_ok());
+    let name = unsafe { CStr::from_ptr(name) };
+    assert!(name.to_str().is_ok());
 }
