@@ -7,7 +7,10 @@ use crate::kamailio::Config;
 use crate::require::{self, needs};
 use crate::server::nats::Nats;
 use crate::subscriber::{Subscriber, text};
-use crate::turn;
+use crate::{port, turn};
+
+/// The modules, each with a manual.
+const MODULES: [&str; 5] = ["nats", "kazoo", "event_kafka", "kafka", "evapi"];
 
 /// What `make deb` made.
 fn package() -> PathBuf {
@@ -55,6 +58,45 @@ fn files(root: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// The modules that are not under test, on peers that are not there.
+fn others() -> String {
+    let ports = [port::free(), port::free(), port::free()];
+    let [amqp, kafka, evapi] = ports.map(|port| format!("127.0.0.1:{port}"));
+    let params = [
+        ("kazoo", "node_hostname", "host".to_owned()),
+        ("kazoo", "amqp_connection", format!("amqp://{amqp}")),
+        ("event_kafka", "broker_id", format!("[k1]{kafka}/t")),
+        ("kafka", "brokers", kafka),
+        ("kafka", "topic", "name=t".to_owned()),
+        ("evapi", "bind_addr", evapi),
+    ];
+    let loaded = MODULES[1..].iter();
+    let mut lines: Vec<_> = loaded
+        .map(|module| format!("loadmodule \"{module}.so\""))
+        .collect();
+    lines.extend(
+        params.map(|(module, name, value)| {
+            format!("modparam(\"{module}\", \"{name}\", \"{value}\")")
+        }),
+    );
+    lines.push("modparam(\"kafka\", \"init_without_kafka\", 1)".to_owned());
+    lines.join("\n")
+}
+
+/// Each module has its manual, and each example of the sources is there with its program.
+fn is_complete(manuals: &Path) {
+    for module in MODULES {
+        assert!(manuals.join(format!("{module}.md")).exists(), "{module}");
+    }
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for example in std::fs::read_dir(sources).unwrap() {
+        let name = example.unwrap().file_name();
+        let program = manuals.join("examples").join(&name).join("run");
+        assert!(program.exists(), "{}", program.display());
+    }
+    assert!(manuals.join("examples/kamailio-sipbus.conf").exists());
 }
 
 /// Runs a program of dpkg's: what it printed.
@@ -113,8 +155,7 @@ fn is_installed_used_and_removed_without_trace() {
     let package = package();
     dpkg(root.path(), &["--install", package.to_str().unwrap()]);
     let folder = root.path().join("usr/lib/sipbus");
-    let manuals = root.path().join("usr/share/doc/sipbus");
-    assert!(manuals.join("nats.md").exists() && manuals.join("examples/nats/run").exists());
+    is_complete(&root.path().join("usr/share/doc/sipbus"));
 
     let nats = Nats::start();
     let subscriber = Subscriber::new(&nats.url(), "packed");
@@ -125,6 +166,7 @@ fn is_installed_used_and_removed_without_trace() {
             folder.display(),
             stock.display()
         ))
+        .after(&others())
         .request(r#"nats_publish("packed", "$rU"); $var(answer) = "rc=" + $rc;"#)
         .start();
     assert_eq!(kamailio.sip().message("alice", b""), "rc=1");
@@ -135,6 +177,10 @@ fn is_installed_used_and_removed_without_trace() {
         program,
         folder.canonicalize().unwrap().join("sipbus-engine")
     );
+    let status = kamailio.rpc("sipbus.status", &[]);
+    let loaded = status["connectors"].as_array().unwrap().iter();
+    let loaded: Vec<_> = loaded.map(|each| each["name"].as_str().unwrap()).collect();
+    assert_eq!(loaded, MODULES);
     kamailio.stop();
 
     dpkg(root.path(), &["--purge", "sipbus"]);

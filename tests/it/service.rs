@@ -10,9 +10,12 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::evapi::client::Client;
+use crate::kazoo::bus::Bus;
 use crate::process::{copy_program, status};
 use crate::require::{self, needs};
+use crate::server::kafka::Kafka;
 use crate::server::nats::Nats;
+use crate::server::rabbitmq::Rabbit;
 use crate::sip::Sip;
 use crate::subscriber::{Subscriber, text};
 use crate::{port, turn, wait};
@@ -109,7 +112,7 @@ fn missing() -> Option<&'static str> {
     (!may).then_some("this user may not make namespaces")
 }
 
-fn configuration(sip: u16, nats: &str, evapi: u16) -> String {
+fn configuration(sip: u16, evapi: u16, nats: &str, amqp: &str, kafka: &str) -> String {
     let stock = require::stock_modules();
     format!(
         r#"#!KAMAILIO
@@ -123,13 +126,23 @@ loadmodule "sl.so"
 loadmodule "kex.so"
 loadmodule "nats.so"
 modparam("nats", "nats_url", "{nats}")
+loadmodule "kazoo.so"
+modparam("kazoo", "amqp_connection", "{amqp}")
+modparam("kazoo", "node_hostname", "served")
+modparam("kazoo", "pua_mode", 0)
+loadmodule "event_kafka.so"
+modparam("event_kafka", "broker_id", "[k1]{kafka}?g.linger.ms=1")
 loadmodule "evapi.so"
 modparam("evapi", "bind_addr", "127.0.0.1:{evapi}")
 request_route {{
     if ($rm == "OPTIONS") {{ sl_send_reply("200", "OK"); exit; }}
     nats_publish("served", "$rU");
     $var(answer) = $rc;
-    sl_send_reply("200", "rc=$var(answer)");
+    kazoo_publish("served", "key", "{{}}");
+    $var(answer) = $var(answer) + $rc;
+    kafka_publish("k1", "$rU");
+    $var(answer) = $var(answer) + $rc;
+    sl_send_reply("200", "sum=$var(answer)");
 }}
 event_route[evapi:message-received] {{ evapi_relay("$evapi(msg)"); }}
 "#,
@@ -147,7 +160,8 @@ fn staged(configuration: &str) -> TempDir {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::create_dir_all(at("units/kamailio.service.d")).unwrap();
     fs::create_dir(at("modules")).unwrap();
-    for file in ["libsipbus.so", "sipbus-engine", "nats.so", "evapi.so"] {
+    let modules = ["nats.so", "kazoo.so", "event_kafka.so", "evapi.so"];
+    for file in ["libsipbus.so", "sipbus-engine"].into_iter().chain(modules) {
         copy_program(&require::modules().join(file), &at("modules").join(file));
     }
     fs::copy(UNIT, at("units/kamailio.service")).unwrap();
@@ -165,22 +179,36 @@ fn staged(configuration: &str) -> TempDir {
 
 #[test]
 fn it_serves_and_stops_under_the_hardened_unit() {
-    needs!("kamailio", "evapi", "nats");
+    needs!(
+        "kamailio",
+        "evapi",
+        "nats",
+        "kazoo",
+        "rabbitmq",
+        "event_kafka",
+        "kafka"
+    );
     let _turn = turn::light();
     if let Some(reason) = missing() {
         eprintln!("skipped: {reason}");
         return;
     }
-    let nats = Nats::start();
+    let (nats, rabbit, kafka) = (Nats::start(), Rabbit::shared(), Kafka::start());
     let subscriber = Subscriber::new(&nats.url(), "served");
+    let listener = Bus::to(rabbit.port()).listen("served", "topic", "#");
+    let topic = kafka.topic();
     let (sip, evapi) = (port::free(), port::free());
-    let machine = Machine::boot(staged(&configuration(sip, &nats.url(), evapi)));
+    let socket = format!("{}/{topic}", kafka.bootstrap());
+    let configuration = configuration(sip, evapi, &nats.url(), &rabbit.url(), &socket);
+    let machine = Machine::boot(staged(&configuration));
     let mut phone = Sip::to(sip);
     wait::until("Kamailio answers", || phone.answers());
 
     let mut client = Client::dial(([127, 0, 0, 1], evapi).into());
-    assert_eq!(phone.message("alice", b""), "rc=1");
+    assert_eq!(phone.message("alice", b""), "sum=3");
     assert_eq!(text(&subscriber.only()), "alice");
+    assert_eq!(listener.only().key, "key");
+    assert_eq!(kafka.records(&topic).only().text(), "alice");
     client.send("hello");
     assert_eq!(client.text(), "hello");
 

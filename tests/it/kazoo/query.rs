@@ -255,8 +255,8 @@ fn a_query_whose_time_is_over_in_the_queue_is_not_sent() {
     let answer = kamailio.sip().message("x", "x".repeat(6000).as_bytes());
     assert_eq!(answer, "rc=-1");
     rabbit.thaw();
-    wait_counter(&kamailio, "confirmed", 90);
-    wait_counter(&kamailio, "queries_unsent", 1);
+    kamailio.wait_counter("confirmed", 90);
+    kamailio.wait_counter("queries_unsent", 1);
     seen.settle();
     assert!(seen.messages().iter().all(|message| message.key == "told"));
     kamailio.stop();
