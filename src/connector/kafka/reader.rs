@@ -24,12 +24,17 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// Records before other tasks have their turns.
 const BATCH: usize = 256;
 
 /// Events that a worker has handled before the engine asks again, if there are so many.
 const NOTICE_EVENTS: usize = 256;
+
+/// How long a member may take to be given its partitions, before one with new certificates takes its place: a group
+/// takes those that leave in mid-join for members until their sessions time out.
+const JOIN_WAIT: Duration = Duration::from_secs(10);
 
 /// How long partitions that are taken away wait for the routes of their records.
 const REVOKE_WAIT: Duration = Duration::from_secs(30);
@@ -123,6 +128,7 @@ impl Reader {
         drain: &mut watch::Receiver<bool>,
     ) -> End {
         let mut stream = consumer.stream();
+        let mut joins_until = Instant::now() + JOIN_WAIT;
         loop {
             let mut count = 0;
             while count < BATCH
@@ -136,7 +142,13 @@ impl Reader {
             self.workers.iter_mut().for_each(|w| w.inbound.deliver());
             self.store(consumer);
             while let Some(change) = consumer.context().member.change() {
+                // What takes partitions away has the member join again.
+                let again = match &change {
+                    Change::Assign(_) => Duration::ZERO,
+                    Change::Revoke(_) => JOIN_WAIT,
+                };
                 self.rebalance(consumer, change).await;
+                joins_until = Instant::now() + again;
             }
             if count == BATCH {
                 tokio::task::yield_now().await;
@@ -148,7 +160,7 @@ impl Reader {
                 record = stream.next() => record,
                 () = changed => None,
                 _ = self.rings.changed() => None,
-                Ok(()) = self.renewals.changed() => {
+                Ok(()) = renewal(&mut self.renewals, joins_until) => {
                     match self.open(notices) {
                         Ok(renewed) => {
                             // What is not handled in time is read again.
@@ -337,6 +349,15 @@ impl Reader {
             }
         }
     }
+}
+
+/// The next call for new certificates, not before a moment.
+async fn renewal(
+    renewals: &mut watch::Receiver<u64>,
+    earliest: Instant,
+) -> Result<(), watch::error::RecvError> {
+    sleep_until(earliest).await;
+    renewals.changed().await
 }
 
 /// The next record if it is there, without waiting.

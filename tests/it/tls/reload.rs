@@ -258,6 +258,18 @@ fn kafka_consumers_go_on_with_new_certificates() {
     wait::until("the new one is shown", || {
         secure.proxy.saw(made, "second") > 0
     });
+    // Also when it is told again while it joins its group.
+    for name in ["client", "second", "client"] {
+        made.renew("shown", name);
+        assert_eq!(kamailio.rpc("event_kafka.tls_reload", &[]), "OK");
+        kamailio.wait_counter("tls_renewals", 4);
+    }
+    for number in 0..EACH {
+        records.publish(&format!("k{number}"), &format!("again:{number}"));
+    }
+    wait::until("all were consumed", || {
+        kamailio.counted("handled") == 4 * EACH
+    });
     kamailio.stop();
 }
 
