@@ -116,7 +116,10 @@ impl Gate {
 ///
 /// A listener that is closed may live on for a moment, in a child that another test has just forked. So one
 /// socket listens and stops listening.
-struct Door(OwnedFd);
+struct Door {
+    socket: OwnedFd,
+    listens: AtomicBool,
+}
 
 impl Door {
     fn at(port: u16) -> Self {
@@ -126,20 +129,26 @@ impl Door {
         // Connections that were cut may linger.
         net::sockopt::set_socket_reuseaddr(&socket, true).unwrap();
         net::bind(&socket, &SocketAddrV4::new([127, 0, 0, 1].into(), port)).unwrap();
-        Self(socket)
+        Self {
+            socket,
+            listens: AtomicBool::new(false),
+        }
     }
 
     fn open(&self) -> TcpListener {
-        net::listen(&self.0, 128).unwrap();
-        let listener = std::net::TcpListener::from(self.0.try_clone().unwrap());
+        net::listen(&self.socket, 128).unwrap();
+        self.listens.store(true, Ordering::Release);
+        let listener = std::net::TcpListener::from(self.socket.try_clone().unwrap());
         let _entered = runtime().enter();
         TcpListener::from_std(listener).unwrap()
     }
 
-    /// Refuses connections, and ends those that were not accepted yet.
+    /// Refuses connections, and ends those that were not accepted yet. Who shuts down a socket that does not
+    /// listen has all connections ended that it accepts later.
     fn shut(&self) {
-        // It may be shut already.
-        net::shutdown(&self.0, Shutdown::Both).ok();
+        if self.listens.swap(false, Ordering::AcqRel) {
+            net::shutdown(&self.socket, Shutdown::Both).unwrap();
+        }
     }
 }
 
@@ -157,6 +166,7 @@ async fn pass_until(mut near: TcpStream, upstream: u16, bytes: u64) {
 #[test]
 fn a_gate_opens_and_shuts_while_other_tests_start_programs() {
     let gate = Gate::before(port::free());
+    gate.shut();
     let passes = || std::net::TcpStream::connect(("127.0.0.1", gate.port())).is_ok();
     let started = || std::process::Command::new("true").status().unwrap();
     let done = AtomicBool::new(false);

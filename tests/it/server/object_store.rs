@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use percent_encoding::percent_decode_str;
 
@@ -14,6 +15,9 @@ const MODIFIED: &str = "Sun, 01 Nov 2026 00:00:00 GMT";
 
 /// What tansu writes first of all that belongs to a batch of records.
 const FIRST_WRITE: &str = "/meta.json";
+
+/// Without a write for so long, a broker is not in the middle of a batch.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// A running store; its threads last as long as the test program.
 pub(crate) struct ObjectStore {
@@ -90,14 +94,20 @@ impl ObjectStore {
         ]
     }
 
-    /// Waits until its client is between two batches, and keeps it there until [`reopen`](Self::reopen).
+    /// Waits until its client is between two batches, or has long had none to write, and keeps it there until
+    /// [`reopen`](Self::reopen).
     ///
     /// tansu notes a producer's sequence number before it writes the batch. Killed in between, it would
     /// take the batch that is sent again for one that it has.
     pub(crate) fn hold_between_batches(&self) {
         self.shelf.content().stop = Stop::Asked;
-        crate::wait::until("the broker begins a batch", || {
-            self.shelf.content().stop == Stop::Held
+        let mut last = (0, Instant::now());
+        crate::wait::until("the broker is between two batches", || {
+            let content = self.shelf.content();
+            if content.writes != last.0 {
+                last = (content.writes, Instant::now());
+            }
+            content.stop == Stop::Held || last.1.elapsed() > IDLE
         });
     }
 
