@@ -117,7 +117,7 @@ fn under_load_every_call_gets_its_answer() {
     let port = port::free();
     let kamailio = asking(port).number("workers", 2).request(ASK).start();
     let mut clients: Vec<Client> = (0..2).map(|_| Client::connect(&kamailio, port)).collect();
-    let load = Sipp::start("message.xml", kamailio.port(), 500, CALLS);
+    let load = Sipp::start("message.xml", kamailio.port(), 1000, CALLS);
     std::thread::scope(|scope| {
         // Both are asked about each call, and both answer: one of the two comes second.
         for client in &mut clients {
