@@ -5,7 +5,7 @@ from slope import half, slope
 # What may grow: so much an hour, and so much within the half that is looked at. A leak is what surely exceeds the first
 # (its 95 % interval lies above) and makes more than the second, which pages that are touched for the first time do.
 LIMITS = {
-    "Pss": (1024, 512),
+    "anonymous": (1024, 512),
     "pkg": (64, 32),
     "descriptors": (4, 1),
     "threads": (4, 1),
@@ -50,7 +50,7 @@ def processes(names, growths):
     rows = []
     for name in names:
         row = [name]
-        for what in ("Pss", "Rss"):
+        for what in ("anonymous", "Rss"):
             growth = growths[f"{what} of {name}"]
             row += [f"{growth.first:,.0f}", f"{growth.last:,.0f}", growth.an_hour()]
         pkg = growths.get(f"pkg of {name}")
@@ -58,7 +58,7 @@ def processes(names, growths):
         row += [growths[f"{what} of {name}"].between() for what in ("descriptors", "threads")]
         row.append(growths[f"descriptors of {name}"].an_hour())
         rows.append(row)
-    return table(["process", "Pss, KiB, half", "end", "an hour", "Rss, KiB, half", "end", "an hour", "pkg, KiB an hour",
+    return table(["process", "anonymous, KiB, half", "end", "an hour", "Rss, KiB, half", "end", "an hour", "pkg, KiB an hour",
                   "descriptors", "threads", "descriptors an hour"], rows)
 
 

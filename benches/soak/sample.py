@@ -11,11 +11,13 @@ from common.process import Failure, memory_kib
 MODULES = ("nats", "kazoo", "event_kafka", "evapi")
 
 
-def pss_kib(pid):
+def anonymous_kib(pid):
+    """What a process has allocated and written, of pages it shares with others its part. Files are left out: a part of those
+    moves whenever another program maps the same libraries. So is the shared memory, which is measured as a whole."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1])
-    return 0
+    raise Failure(f"process {pid} has no Pss_Anon: this needs Linux 5.3 or newer")
 
 
 def threads(pid):
@@ -76,7 +78,7 @@ class Sampler:
         self.engines.add(engine)
         processes = self.processes | {"sipbus-engine": engine}
         for name, pid in processes.items():
-            self.note(f"Pss of {name}", pss_kib(pid))
+            self.note(f"anonymous of {name}", anonymous_kib(pid))
             self.note(f"Rss of {name}", memory_kib(pid)["VmRSS"])
             self.note(f"descriptors of {name}", descriptors(pid))
             self.note(f"threads of {name}", threads(pid))
