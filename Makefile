@@ -39,7 +39,7 @@ shims := $(patsubst kamailio-glue/%/,%,$(dir $(wildcard kamailio-glue/*/*_mod.c)
 examples := $(patsubst examples/%/run,%,$(wildcard examples/*/run))
 products := libsipbus.so sipbus-engine $(shims:=.so)
 
-# The models of ring, lane, inbox, mailbox and registry run under loom: a build of its own, in which loom's types stand for the atomics.
+# The models of what is in shared memory run under loom: a build of its own, in which loom's types stand for the atomics.
 # They are small enough to be explored without optimisation, which takes longer than it saves; most even without
 # a bound on preemptions.
 model = RUSTFLAGS='--cfg sipbus_loom' cargo test --locked --no-default-features --target-dir target/loom \

@@ -10,6 +10,7 @@
 #[path = "fuzz/bodies/mod.rs"]
 mod bodies;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 #[test]
@@ -27,4 +28,27 @@ fn kept_inputs_break_nothing() {
             assert!(outcome.is_ok(), "{} breaks a promise", input.display());
         }
     }
+}
+
+#[test]
+fn the_boundary_calls_every_function_of_the_header() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let header = std::fs::read_to_string(root.join("include/sipbus.h")).unwrap();
+    let folder = std::fs::read_dir(root.join("tests/fuzz/bodies/boundary")).unwrap();
+    let bodies: String = folder
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let called: HashSet<&str> = words(&bodies).collect();
+    let declarations = header.lines().filter(|line| !line.starts_with("//"));
+    let mut functions: Vec<&str> = declarations
+        .filter_map(|line| words(line.split_once('(')?.0).last())
+        .collect();
+    assert!(functions.len() > 50, "{functions:?}");
+    functions.retain(|name| !called.contains(name));
+    assert!(functions.is_empty(), "nobody calls {functions:?}");
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let other = |char: char| !(char.is_ascii_alphanumeric() || char == '_');
+    text.split(other).filter(|word| !word.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Descriptors that one process leaves to another.
 
-use rustix::io::FdFlags;
+use rustix::io::{Errno, FdFlags};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -9,6 +9,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 /// # Errors
 /// If no such descriptor is open.
 pub fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
+    // The system would refuse it, too; the standard library panics before.
+    if fd < 0 {
+        return Err(Errno::BADF.into());
+    }
     // SAFETY: only borrowed for the question whether it is open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     rustix::io::fcntl_setfd(borrowed, FdFlags::CLOEXEC)?;

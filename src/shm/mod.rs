@@ -15,8 +15,10 @@ pub mod lane;
 mod look;
 pub mod mailbox;
 pub mod registry;
+pub mod request;
 pub mod ring;
 pub mod store;
+pub mod text;
 pub mod waker;
 
 #[cfg(not(sipbus_loom))]
@@ -29,9 +31,5 @@ pub mod layout;
 mod map;
 #[cfg(not(sipbus_loom))]
 pub mod region;
-#[cfg(not(sipbus_loom))]
-pub mod request;
 #[cfg(all(feature = "engine", not(sipbus_loom)))]
 pub mod schedule;
-#[cfg(not(sipbus_loom))]
-pub mod text;

@@ -5,8 +5,9 @@
 
 use super::text::Text;
 use crate::primitive::{AtomicU32, Ordering};
-use rustix::thread::futex;
-use std::time::Instant;
+
+/// Bytes of the longest mistake. The model has only what it needs.
+const MISTAKE_BYTES: usize = if cfg!(sipbus_loom) { 1 } else { 512 };
 
 /// The shared words.
 #[repr(C)]
@@ -17,36 +18,37 @@ pub struct Request {
     /// The last number that was answered; what a futex waits on. Written by the engine.
     answered: AtomicU32,
     /// What was wrong; empty for nothing. Written by the engine.
-    mistake: Text<512>,
+    mistake: Text<MISTAKE_BYTES>,
 }
 
 impl Request {
+    /// Where nobody asked, for the model.
+    #[cfg(sipbus_loom)]
+    #[must_use]
+    pub fn model() -> Self {
+        Self {
+            asked: AtomicU32::new(0),
+            answered: AtomicU32::new(0),
+            mistake: Text::model(),
+        }
+    }
+
     /// Asks; the caller wakes the engine, and [waits](Self::wait) for the number's answer.
     pub fn ask(&self) -> u32 {
         // Release and Acquire, here and below: what the asker did before is seen by the engine.
         self.asked.fetch_add(1, Ordering::Release).wrapping_add(1)
     }
 
-    /// Blocks until `number` is answered or until `deadline`: what was wrong, empty for nothing. None
-    /// if no answer came.
-    pub fn wait(&self, number: u32, deadline: Instant) -> Option<String> {
-        loop {
-            let answered = self.answered.load(Ordering::Acquire);
-            if answered.wrapping_sub(number).cast_signed() >= 0 {
-                return Some(self.mistake.value());
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            let left = left.try_into().ok();
-            // Woken, moved, interrupted or timed out: the loop looks.
-            _ = futex::wait(
-                &self.answered,
-                futex::Flags::empty(),
-                answered,
-                left.as_ref(),
-            );
+    /// The answer to `number`: what was wrong, empty for nothing.
+    ///
+    /// # Errors
+    /// The last number that was answered, if this one is not.
+    pub fn answer_to(&self, number: u32) -> Result<String, u32> {
+        let answered = self.answered.load(Ordering::Acquire);
+        if answered.wrapping_sub(number).cast_signed() >= 0 {
+            Ok(self.mistake.value())
+        } else {
+            Err(answered)
         }
     }
 
@@ -61,7 +63,45 @@ impl Request {
     pub fn answer(&self, number: u32, mistake: &str) {
         self.mistake.set(mistake);
         self.answered.store(number, Ordering::Release);
+        #[cfg(not(sipbus_loom))]
+        waiting::wake(&self.answered);
+    }
+}
+
+#[cfg(not(sipbus_loom))]
+mod waiting {
+    use super::Request;
+    use crate::primitive::AtomicU32;
+    use rustix::thread::futex;
+    use std::time::Instant;
+
+    pub(super) fn wake(answered: &AtomicU32) {
         // An error means that nobody waits.
-        _ = futex::wake(&self.answered, futex::Flags::empty(), u32::MAX >> 1);
+        _ = futex::wake(answered, futex::Flags::empty(), u32::MAX >> 1);
+    }
+
+    impl Request {
+        /// Blocks until `number` is answered or until `deadline`: what was wrong, empty for nothing.
+        /// None if no answer came.
+        pub fn wait(&self, number: u32, deadline: Instant) -> Option<String> {
+            loop {
+                let answered = match self.answer_to(number) {
+                    Ok(mistake) => return Some(mistake),
+                    Err(answered) => answered,
+                };
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return None;
+                }
+                let left = left.try_into().ok();
+                // Woken, moved, interrupted or timed out: the loop looks.
+                _ = futex::wait(
+                    &self.answered,
+                    futex::Flags::empty(),
+                    answered,
+                    left.as_ref(),
+                );
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A sequence lock (Hemminger, Linux 2.5.60): the version is odd while the text is written.
 
-use crate::primitive::{AtomicU8, AtomicU32, Ordering, fence};
+use crate::primitive::{AtomicU8, AtomicU32, Ordering, fence, spin_loop};
 
 /// Up to `N` bytes of UTF-8; longer texts are cut at a character.
 #[repr(C)]
@@ -14,6 +14,17 @@ pub struct Text<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
+    /// An empty one for the model.
+    #[cfg(sipbus_loom)]
+    #[must_use]
+    pub fn model() -> Self {
+        Self {
+            version: AtomicU32::new(0),
+            len: AtomicU32::new(0),
+            bytes: std::array::from_fn(|_| AtomicU8::new(0)),
+        }
+    }
+
     /// Replaces the text. One writer at a time.
     pub fn set(&self, text: &str) {
         let mut end = text.len().min(N);
@@ -76,6 +87,7 @@ impl<const N: usize> Text<N> {
             if before & 1 == 0 && self.version.load(Ordering::Relaxed) == before {
                 break;
             }
+            spin_loop();
         }
     }
 }

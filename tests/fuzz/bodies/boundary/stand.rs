@@ -42,9 +42,12 @@ impl Stand {
         assert_eq!(kazoo::sipbus_kazoo_configure(c"5.6".as_ptr()), 0);
         assert_eq!(event_kafka::sipbus_event_kafka_configure(1), 0);
         assert_eq!(kafka::sipbus_kafka_configure(1), 0);
+        assert_eq!(lifecycle::sipbus_supervisor_claim(), 1);
         assert_eq!(lifecycle::sipbus_create(PROCESS + 1), 0);
         assert_eq!(event_subscribe::sipbus_events_create(), 0);
-        std::fs::remove_file(socket).unwrap();
+        assert!(socket.exists());
+        evapi::sipbus_evapi_destroy();
+        assert!(!socket.exists());
         let stand = Self {
             region: opened(),
             generation: Cell::new(0),
@@ -87,6 +90,13 @@ impl Stand {
             inbox.deliver();
         }
         fits
+    }
+
+    /// Answers the next question about a module's certificates.
+    pub(super) fn answer(&self, module: &str, mistake: &str) {
+        let renewal = &self.region.module(self.module(module)).renewal;
+        let number = renewal.ask();
+        renewal.answer(number.wrapping_add(1), mistake);
     }
 
     /// A number that no other peer has.
