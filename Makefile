@@ -9,7 +9,8 @@
 # make install   into PREFIX (/usr/local); DESTDIR is put in front of it
 #
 # KAMAILIO_SRC=/path/to/kamailio builds against that source tree instead of the installed version's. KAMAILIO=/path/to/kamailio,
-# a tree that was built or installed, runs the integration tests with it; `kamailio-glue/build/kamailio trixie` makes one.
+# a tree that was built or installed, runs the integration tests with it; `kamailio-glue/build/kamailio trixie` makes one,
+# `kamailio-glue/build/kamailio sid 6.1.4-1` one of a version that a suite of Debian had.
 
 SHELL := /bin/bash
 # Where rustup puts cargo, and Debian the servers: not every user's shell looks there.
