@@ -4,6 +4,7 @@ use super::numbers::{NUMBERS_BYTES, Numbers, Reader, written};
 use super::{Arrived, Reason, Suspended};
 use crate::frame::{Frame, TooLong, overhead};
 
+/// The subscription of messages that came over a targeted queue.
 pub const TARGETED: u16 = u16::MAX;
 
 /// What an event worker is told.

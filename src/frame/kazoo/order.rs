@@ -4,6 +4,7 @@ use super::Suspended;
 use super::numbers::{NUMBERS_BYTES, Numbers, Reader, written};
 use crate::frame::{Frame, TooLong, overhead};
 
+/// A server that was not chosen by number: the first of the primary zone that is there.
 pub const PRIMARY: u16 = 0;
 
 /// A message to publish.
