@@ -164,7 +164,13 @@ fn every_connector_has_all_its_parts() {
         }
         // One for all modules of a connector, or one for each.
         let names = [name, module.connector];
-        let framed = |name| root().join(format!("src/frame/{name}.rs")).exists();
+        let framed = |name| {
+            let places = [
+                format!("src/frame/{name}.rs"),
+                format!("src/frame/{name}/mod.rs"),
+            ];
+            places.iter().any(|place| root().join(place).exists())
+        };
         assert!(names.into_iter().any(framed), "{name} has no frames");
         let feature = |name| cargo.contains(&format!("\n{name} = ["));
         assert!(names.into_iter().any(feature), "{name} has no feature");
