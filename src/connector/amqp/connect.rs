@@ -2,13 +2,13 @@
 
 use super::session::Session;
 use super::tls;
+use crate::connector::stream::{self, pauses};
 use crate::connector::tls::Held;
 use crate::kazoo::server::Server;
 use crate::kazoo::settings::Settings;
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use rustix::net::sockopt;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ClientConfig;
-
-/// First pause between two attempts; the very first attempt has none.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// After a connection that was lost sooner than this the next attempt has a pause too.
 const GOOD_RUN: Duration = Duration::from_secs(2);
@@ -29,14 +26,14 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 /// After so long without an answer from its machine a connection is lost, heartbeats or not.
 const SILENCE_MS_MAX: u32 = 60_000;
 
+/// See [`stream`].
+pub(super) type Successor = stream::Successor<Session>;
+
 /// What connections are made with.
 pub(super) struct Dialer {
     pub(super) settings: Rc<Settings>,
     pub(super) tls: Rc<Held<Arc<ClientConfig>>>,
 }
-
-/// A connection in the making that takes the place of another.
-pub(super) type Successor = Pin<Box<dyn Future<Output = Result<Session, String>>>>;
 
 /// The pauses between attempts to connect.
 pub(super) struct Reconnect {
@@ -86,27 +83,10 @@ impl Reconnect {
     }
 }
 
-fn pauses(longest: Duration) -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(PAUSE_MIN)
-        .with_max_delay(longest)
-        .without_max_times()
-        .with_jitter()
-        .build()
-}
-
 /// Another connection to `server`, with the certificates as they are now. Tried once.
 pub(super) fn again(dialer: &Rc<Dialer>, server: &Server) -> Successor {
     let (dialer, server) = (Rc::clone(dialer), server.clone());
     Box::pin(async move { attempt(&server, &dialer).await })
-}
-
-/// Waits for a successor, for ever where none is in the making.
-pub(super) async fn made(successor: &mut Option<Successor>) -> Result<Session, String> {
-    match successor {
-        Some(successor) => successor.await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn attempt(server: &Server, dialer: &Dialer) -> Result<Session, String> {

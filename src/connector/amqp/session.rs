@@ -4,12 +4,13 @@ use super::encode::{
     Field, GREETING, put_bare, put_close, put_heartbeat, put_long, put_method, put_short, put_table,
 };
 use super::protocol::{Closing, FRAME_MIN, Frame, Method, method, parse};
+use crate::connector::stream::{READ_BYTES, read, send};
 use crate::connector::tls::told;
 use crate::kazoo::server::Server;
 use bytes::{Buf, BufMut, BytesMut};
 use std::io;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
 /// How long a server may take to answer a good bye.
@@ -17,9 +18,6 @@ pub(super) const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// The largest frames that are asked for, and taken where the server has no limit.
 const FRAME_MAX: u32 = 128 * 1024;
-
-/// Bytes a read asks for.
-const READ_BYTES: usize = 64 * 1024;
 
 /// A connection that is logged in.
 pub(super) struct Session {
@@ -243,26 +241,4 @@ fn put_start_ok(out: &mut BytesMut, server: &Server) {
         put_long(out, login.as_bytes());
         put_short(out, b"en_US");
     });
-}
-
-/// Reads what there is into `buffer`. May be dropped without losing bytes.
-async fn read<R: AsyncRead + Unpin + ?Sized>(
-    reader: &mut R,
-    buffer: &mut BytesMut,
-) -> io::Result<()> {
-    buffer.reserve(READ_BYTES);
-    match reader.read_buf(buffer).await? {
-        0 => Err(io::Error::other("it closed the connection")),
-        _ => Ok(()),
-    }
-}
-
-/// Writes what fits, or flushes when there is nothing to write: TLS keeps bytes until then. True if a
-/// flush is due. May be dropped and called again.
-async fn send<W: AsyncWrite + Unpin>(writer: &mut W, output: &mut BytesMut) -> io::Result<bool> {
-    if output.is_empty() {
-        writer.flush().await.map(|()| false)
-    } else {
-        writer.write_buf(output).await.map(|_| true)
-    }
 }
