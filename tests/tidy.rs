@@ -274,6 +274,20 @@ fn shims_take_exactly_the_settings() {
 }
 
 #[test]
+fn versions_of_kamailio_are_told_apart_in_one_place() {
+    let glue = files("kamailio-glue", ".c").into_iter();
+    for (name, text) in glue.chain(files("kamailio-glue", ".h")) {
+        let asks = ["VERSIONVAL", "VERSIONNUM", "_Generic("]
+            .iter()
+            .any(|word| text.contains(word));
+        assert!(
+            !asks || name == "kamailio-glue/common/version.h",
+            "{name}: what versions differ in belongs into kamailio-glue/common/version.h"
+        );
+    }
+}
+
+#[test]
 fn files_stay_small() {
     let rust = ["src", "tests", "benches"]
         .into_iter()
