@@ -43,6 +43,14 @@ fn packages() -> Vec<Value> {
     all["packages"].as_array().unwrap().clone()
 }
 
+/// This package.
+fn own() -> Value {
+    packages()
+        .into_iter()
+        .find(|package| package["name"] == "sipbus")
+        .unwrap()
+}
+
 #[test]
 fn no_crate_is_linked_in_two_versions() {
     let twice = cargo(&[
@@ -54,6 +62,36 @@ fn no_crate_is_linked_in_two_versions() {
         "0",
     ]);
     assert_eq!(twice.trim().replace("nothing to print", ""), "");
+}
+
+/// tokio, TLS and their like are not in a SIP worker's address space.
+#[test]
+fn the_worker_half_links_nothing_of_the_engine() {
+    let linked = cargo(&[
+        "tree",
+        "--no-default-features",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ]);
+    let linked: Vec<&str> = linked
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(linked.contains(&"rustix"), "{linked:?}");
+    let own = own();
+    let all = own["dependencies"].as_array().unwrap().iter();
+    let optional = all.filter(|each| each["optional"] == true);
+    let names: Vec<&str> = optional
+        .map(|each| each["name"].as_str().unwrap())
+        .collect();
+    assert!(names.contains(&"tokio"), "{names:?}");
+    for name in names {
+        assert!(!linked.contains(&name), "libsipbus.so links {name}");
+    }
 }
 
 #[test]
@@ -72,10 +110,7 @@ fn each_dependency_has_its_reason_in_the_table() {
         .flat_map(named)
         .collect();
     used.sort();
-    let own = packages()
-        .into_iter()
-        .find(|package| package["name"] == "sipbus")
-        .unwrap();
+    let own = own();
     let of_kind = |kind: Value| -> Vec<String> {
         let all = own["dependencies"].as_array().unwrap().iter();
         let names = all.filter(|each| each["kind"] == kind && each["name"] != "loom");

@@ -164,7 +164,13 @@ fn every_connector_has_all_its_parts() {
         }
         // One for all modules of a connector, or one for each.
         let names = [name, module.connector];
-        let framed = |name| root().join(format!("src/frame/{name}.rs")).exists();
+        let framed = |name| {
+            let places = [
+                format!("src/frame/{name}.rs"),
+                format!("src/frame/{name}/mod.rs"),
+            ];
+            places.iter().any(|place| root().join(place).exists())
+        };
         assert!(names.into_iter().any(framed), "{name} has no frames");
         let feature = |name| cargo.contains(&format!("\n{name} = ["));
         assert!(names.into_iter().any(feature), "{name} has no feature");
@@ -263,6 +269,20 @@ fn shims_take_exactly_the_settings() {
             rows.count() + callback,
             settings(module).count(),
             "{path} has more"
+        );
+    }
+}
+
+#[test]
+fn versions_of_kamailio_are_told_apart_in_one_place() {
+    let glue = files("kamailio-glue", ".c").into_iter();
+    for (name, text) in glue.chain(files("kamailio-glue", ".h")) {
+        let asks = ["VERSIONVAL", "VERSIONNUM", "_Generic("]
+            .iter()
+            .any(|word| text.contains(word));
+        assert!(
+            !asks || name == "kamailio-glue/common/version.h",
+            "{name}: what versions differ in belongs into kamailio-glue/common/version.h"
         );
     }
 }

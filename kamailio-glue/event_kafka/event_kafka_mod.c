@@ -3,13 +3,12 @@
  */
 #include "shim.h"
 
-#include "core/dprint.h"
 #include "core/kemi.h"
-#include "core/mod_fix.h"
 #include "core/pt.h"
 
 #include "event.h"
 #include "event_list.h"
+#include "publish.h"
 #include "report.h"
 #include "variable.h"
 
@@ -17,15 +16,6 @@ MODULE_VERSION
 
 static int mod_init(void);
 static int child_init(int rank);
-static int w_kafka_publish2(sip_msg_t *msg, char *broker, char *message);
-static int w_kafka_publish3(
-		sip_msg_t *msg, char *broker, char *message, char *key);
-static int w_kafka_publish4(
-		sip_msg_t *msg, char *broker, char *message, char *key, char *report);
-static int w_kafka_publish5(sip_msg_t *msg, char *broker, char *message,
-		char *key, char *report, char *headers);
-static int publish_fixup(void **param, int number);
-static int publish_free(void **param, int number);
 static void rpc_stats(rpc_t *rpc, void *context);
 static void rpc_tls_reload(rpc_t *rpc, void *context);
 static int set_event_callback(modparam_t type, void *value);
@@ -56,13 +46,13 @@ static param_export_t params[] = {
 
 static cmd_export_t cmds[] = {
 	{"kafka_publish", SIPBUS_FUNCTION(w_kafka_publish2), 2,
-		publish_fixup, publish_free, ANY_ROUTE},
+		kafka_publish_fixup, kafka_publish_free, ANY_ROUTE},
 	{"kafka_publish", SIPBUS_FUNCTION(w_kafka_publish3), 3,
-		publish_fixup, publish_free, ANY_ROUTE},
+		kafka_publish_fixup, kafka_publish_free, ANY_ROUTE},
 	{"kafka_publish", SIPBUS_FUNCTION(w_kafka_publish4), 4,
-		publish_fixup, publish_free, ANY_ROUTE},
+		kafka_publish_fixup, kafka_publish_free, ANY_ROUTE},
 	{"kafka_publish", SIPBUS_FUNCTION(w_kafka_publish5), 5,
-		publish_fixup, publish_free, ANY_ROUTE},
+		kafka_publish_fixup, kafka_publish_free, ANY_ROUTE},
 	{"raise_event", SIPBUS_FUNCTION(w_raise_event1), 1,
 		event_call_fixup, event_call_free, ANY_ROUTE},
 	{"raise_event", SIPBUS_FUNCTION(w_raise_event2), 2,
@@ -162,132 +152,18 @@ static int worker_step(uint32_t worker)
 	return 0;
 }
 
-/* kafka_publish */
-
-static int invalid(const char *why)
-{
-	return sipbus_kafka_publish_invalid((uint32_t)process_no, why);
-}
-
-static int publish_fixup(void **param, int number)
-{
-	const str *fixed;
-	int failed;
-
-	if(number == 4)
-		return kafka_report_fixup(param, number);
-	failed = sipbus_text_fixup(param, number);
-	if(failed != 0 || number != 1)
-		return failed;
-	fixed = sipbus_text_fixed(*param);
-	if(fixed == NULL || sipbus_kafka_broker_known(sipbus_slice_of(fixed)))
-		return 0;
-	LM_ERR("kafka_publish: no broker_id has the ID \"%.*s\"\n", fixed->len,
-			fixed->s);
-	return E_CFG;
-}
-
-static int publish_free(void **param, int number)
-{
-	if(number == 4)
-		return kafka_report_free(param);
-	return sipbus_text_free(param, number);
-}
-
-static int publish(sip_msg_t *msg, char *broker, char *message, char *key,
-		char *report, char *headers)
-{
-	const sipbus_slice none = {NULL, 0};
-	sipbus_slice to;
-	sipbus_slice name = none;
-	sipbus_slice lines = none;
-	sipbus_slice bytes;
-	uint32_t route;
-
-	if(sipbus_text_value(msg, broker, 1, &to) != 0)
-		return invalid("kafka_publish: the broker ID is $null");
-	if(kafka_report_route(report, &route) != 0)
-		return invalid("kafka_publish: there is no such report route");
-	/* No key and $null are the same, so that a report can be asked for without a key. */
-	if(key != NULL && sipbus_text_value(msg, key, 2, &name) != 0)
-		name = none;
-	if(headers != NULL && sipbus_text_value(msg, headers, 3, &lines) != 0)
-		lines = none;
-	/* The message comes last: it is used where it lies. */
-	if(sipbus_text_value(msg, message, SIPBUS_TEXT_LAST, &bytes) != 0)
-		return invalid("kafka_publish: the message is $null");
-	return kafka_publish((uint32_t)process_no, to, bytes, name, route, lines);
-}
-
-static int w_kafka_publish2(sip_msg_t *msg, char *broker, char *message)
-{
-	return publish(msg, broker, message, NULL, NULL, NULL);
-}
-
-static int w_kafka_publish3(
-		sip_msg_t *msg, char *broker, char *message, char *key)
-{
-	return publish(msg, broker, message, key, NULL, NULL);
-}
-
-static int w_kafka_publish4(
-		sip_msg_t *msg, char *broker, char *message, char *key, char *report)
-{
-	return publish(msg, broker, message, key, report, NULL);
-}
-
-static int w_kafka_publish5(sip_msg_t *msg, char *broker, char *message,
-		char *key, char *report, char *headers)
-{
-	return publish(msg, broker, message, key, report, headers);
-}
-
-/* KEMI */
-
-static int ki_publish_headers(sip_msg_t *msg, str *broker, str *message,
-		str *key, str *report, str *headers)
-{
-	uint32_t route = 0;
-
-	(void)msg;
-	if(report != NULL && report->len > 0) {
-		route = kafka_report_named(report);
-		if(route == 0)
-			return invalid("kafka_publish: there is no such report route");
-	}
-	return kafka_publish((uint32_t)process_no, sipbus_slice_of(broker),
-			sipbus_slice_of(message), sipbus_slice_of(key), route,
-			sipbus_slice_of(headers));
-}
-
-static int ki_publish_report(
-		sip_msg_t *msg, str *broker, str *message, str *key, str *report)
-{
-	return ki_publish_headers(msg, broker, message, key, report, NULL);
-}
-
-static int ki_publish_key(sip_msg_t *msg, str *broker, str *message, str *key)
-{
-	return ki_publish_headers(msg, broker, message, key, NULL, NULL);
-}
-
-static int ki_publish(sip_msg_t *msg, str *broker, str *message)
-{
-	return ki_publish_headers(msg, broker, message, NULL, NULL, NULL);
-}
-
 /* clang-format off */
 static sr_kemi_t kemi_exports[] = {
-	{str_init("event_kafka"), str_init("publish"), SR_KEMIP_INT, ki_publish,
+	{str_init("event_kafka"), str_init("publish"), SR_KEMIP_INT, ki_kafka_publish,
 		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
 		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
-	{str_init("event_kafka"), str_init("publish_key"), SR_KEMIP_INT, ki_publish_key,
+	{str_init("event_kafka"), str_init("publish_key"), SR_KEMIP_INT, ki_kafka_publish_key,
 		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
 		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
-	{str_init("event_kafka"), str_init("publish_report"), SR_KEMIP_INT, ki_publish_report,
+	{str_init("event_kafka"), str_init("publish_report"), SR_KEMIP_INT, ki_kafka_publish_report,
 		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
 		 SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE}},
-	{str_init("event_kafka"), str_init("publish_headers"), SR_KEMIP_INT, ki_publish_headers,
+	{str_init("event_kafka"), str_init("publish_headers"), SR_KEMIP_INT, ki_kafka_publish_headers,
 		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
 		 SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE}},
 	{str_init("event_kafka"), str_init("raise_event"), SR_KEMIP_INT, ki_raise_event,

@@ -1,7 +1,7 @@
 //! The evapi module's clients, seen from Kamailio's processes: who is there, and what operators ask.
 
 use super::evapi::{NAME, with_outbox};
-use super::evapi_event;
+use super::evapi_done;
 use super::guard::guard;
 use super::instance;
 use super::slice::reference;
@@ -37,7 +37,7 @@ pub(super) fn anyone(to: To<'_>) -> bool {
             return false;
         }
         row.tag.read(&mut shared);
-        shared == tag || evapi_event::tagged_here(conidx, row.generation.value(), tag)
+        shared == tag || evapi_done::tagged_here(conidx, row.generation.value(), tag)
     })
 }
 

@@ -3,6 +3,7 @@
 
 use super::evapi::{NAME, check_tag, settings, with_outbox};
 use super::evapi_client::with_row;
+use super::evapi_done::{done, note};
 use super::guard::guard;
 use super::instance;
 use super::slice::{Slice, write_out};
@@ -12,7 +13,6 @@ use crate::host::{Level, event_route, log};
 use crate::module::handled;
 use crate::shm::inbox::Inbox;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
@@ -40,46 +40,6 @@ struct Worker {
 thread_local! {
     static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
     static CURRENT: Cell<Option<Event<'static>>> = const { Cell::new(None) };
-    /// What this process did with clients, by index and generation, until their end: events that
-    /// were written before do not know it.
-    static DONE: RefCell<HashMap<u32, Done>> = RefCell::default();
-}
-
-#[derive(Default)]
-struct Done {
-    generation: u64,
-    /// With a NUL behind it, as texts for the host have; empty for none.
-    tag: Vec<u8>,
-    /// The number of the order that gave it: events with a lower one have the tag before.
-    tag_order: u64,
-    closed: bool,
-}
-
-impl Done {
-    fn tag(&self) -> &[u8] {
-        self.tag.split_last().map_or(&[], |(_, tag)| tag)
-    }
-}
-
-/// Looks at what this process did with a client.
-fn done<T>(connection: &Connection, look: impl FnOnce(&Done) -> Option<T>) -> Option<T> {
-    DONE.with_borrow(|all| {
-        let done = all.get(&connection.index)?;
-        (done.generation == connection.generation).then(|| look(done))?
-    })
-}
-
-fn note(connection: &Connection, change: impl FnOnce(&mut Done)) {
-    DONE.with_borrow_mut(|all| {
-        let done = all.entry(connection.index).or_default();
-        if done.generation != connection.generation {
-            *done = Done {
-                generation: connection.generation,
-                ..Done::default()
-            };
-        }
-        change(done);
-    });
 }
 
 /// Gives the engine an order for a client of this process's current event; its number, if the
@@ -256,17 +216,6 @@ pub extern "C" fn evapi_set_tag(process: u32, tag: Slice) -> c_int {
             done.tag_order = number;
         });
         1
-    })
-}
-
-/// True if this process gave that client that tag; the engine may not have heard of it yet.
-pub(super) fn tagged_here(conidx: usize, generation: u64, tag: &[u8]) -> bool {
-    let Ok(conidx) = u32::try_from(conidx) else {
-        return false;
-    };
-    DONE.with_borrow(|all| {
-        let done = all.get(&conidx);
-        done.is_some_and(|done| done.generation == generation && done.tag() == tag)
     })
 }
 

@@ -12,6 +12,7 @@
 mod check;
 pub mod evapi;
 pub mod evapi_client;
+mod evapi_done;
 pub mod evapi_event;
 pub mod event;
 pub mod event_kafka;

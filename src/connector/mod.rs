@@ -12,6 +12,8 @@ pub mod evapi;
 pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(any(feature = "kazoo", feature = "nats"))]
+mod stream;
 #[cfg(any(
     feature = "kazoo",
     feature = "evapi",

@@ -11,3 +11,4 @@ pub mod settings;
 pub mod socket;
 #[cfg(test)]
 mod tests;
+mod topic;

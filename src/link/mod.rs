@@ -5,6 +5,7 @@
 mod bell;
 mod board;
 mod inbound;
+mod lane;
 mod mailboxes;
 mod outbound;
 mod renewal;
@@ -13,8 +14,9 @@ mod roster;
 pub use crate::shm::mailbox::Delivery;
 pub use board::Board;
 pub use inbound::{Inbound, TooLarge};
+pub use lane::{Turn, Verdict};
 pub use mailboxes::Mailboxes;
-pub use outbound::{Mark, Outbound, Turn, Verdict};
+pub use outbound::{Mark, Outbound};
 pub use renewal::Renewal;
 pub use roster::{Entry, Roster};
 

@@ -1,14 +1,12 @@
 //! Frames on their way out: taken in order per lane, released when the peer has them.
 
+use super::lane::{Lane, Turn, Verdict};
 use crate::module::taken;
 use crate::shm::doorbell::Doorbell;
 use crate::shm::lane::LaneEnd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-
-/// Frames taken from one lane before it is the next one's turn.
-const TURN_FRAMES: usize = 64;
 
 /// How long the lanes are looked at again before sleep, after a time when that was in vain and after
 /// one when it was not. Waking a sleeper costs the producer a system call, so within a burst it pays
@@ -28,71 +26,10 @@ pub struct Outbound {
     look: Option<Duration>,
 }
 
-#[derive(Debug)]
-struct Lane {
-    end: LaneEnd,
-    /// Frames taken since the last mark.
-    sent: u64,
-    rejected: u64,
-    /// Frames taken since the last mark that count as neither.
-    obeyed: u64,
-    /// Nothing sound can be read from it any more.
-    broken: bool,
-}
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It goes out; its cost, in bytes or what counts as many.
-    Sent(usize),
-    /// The peer would never take it.
-    Rejected,
-    /// It was a command to the connector, not for the peer.
-    Obeyed,
-    /// It has to wait, and all frames with it: it is the next one to be taken.
-    Later,
-}
-
-/// What came of a lane's turn.
-#[derive(Debug, Clone, Copy)]
-struct Taken {
-    /// Anything was taken.
-    any: bool,
-    cost: usize,
-    /// It ended at a frame that has to wait.
-    held: bool,
-}
-
 /// A point in every lane: everything before it was sent.
 #[derive(Debug, Default)]
 pub struct Mark {
     lanes: Vec<Turn>,
-}
-
-/// What was taken from one lane in one turn, for peers that confirm frames in another order than they
-/// were sent in.
-#[derive(Debug, Clone, Copy)]
-pub struct Turn {
-    index: usize,
-    cursor: u64,
-    sent: u64,
-    rejected: u64,
-    obeyed: u64,
-}
-
-impl Turn {
-    /// Which lane.
-    #[must_use]
-    pub fn lane(&self) -> usize {
-        self.index
-    }
-
-    /// Counts so many of its frames as refused by the peer.
-    pub fn reject(&mut self, frames: u64) {
-        let frames = frames.min(self.sent);
-        self.sent -= frames;
-        self.rejected += frames;
-    }
 }
 
 impl Mark {
@@ -107,16 +44,7 @@ impl Mark {
 
 impl Outbound {
     pub(super) fn new(lanes: Vec<LaneEnd>, bell: &'static Doorbell, notify: Rc<Notify>) -> Self {
-        let lanes = lanes
-            .into_iter()
-            .map(|end| Lane {
-                end,
-                sent: 0,
-                rejected: 0,
-                obeyed: 0,
-                broken: false,
-            })
-            .collect();
+        let lanes = lanes.into_iter().map(Lane::new).collect();
         bell.awake();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -260,55 +188,5 @@ impl Outbound {
     /// be taken.
     pub fn close(&mut self) {
         self.bell.close();
-    }
-}
-
-impl Lane {
-    /// What was taken since the last mark, if anything.
-    fn mark(&mut self, index: usize) -> Option<Turn> {
-        let (sent, rejected, obeyed) = (self.sent, self.rejected, self.obeyed);
-        let any = sent + rejected + obeyed > 0;
-        (self.sent, self.rejected, self.obeyed) = (0, 0, 0);
-        any.then(|| Turn {
-            index,
-            cursor: self.end.cursor(),
-            sent,
-            rejected,
-            obeyed,
-        })
-    }
-
-    /// Takes a few frames, as long as there are some.
-    fn turn(&mut self, cost_max: usize, each: &mut dyn FnMut(&[u8]) -> Verdict) -> Taken {
-        let (mut cost, mut frames, mut held) = (0, 0, false);
-        while !self.broken && frames < TURN_FRAMES && cost < cost_max {
-            let before = self.end.cursor();
-            match self.end.take() {
-                Ok(Some(frame)) => match each(frame) {
-                    Verdict::Sent(sent) => {
-                        cost += sent;
-                        self.sent += 1;
-                    }
-                    Verdict::Rejected => self.rejected += 1,
-                    Verdict::Obeyed => self.obeyed += 1,
-                    Verdict::Later => {
-                        self.end.back_to(before);
-                        held = true;
-                        break;
-                    }
-                },
-                Ok(None) => break,
-                Err(error) => {
-                    log::error!("a lane is broken and left alone from now on: {error}");
-                    self.broken = true;
-                }
-            }
-            frames += 1;
-        }
-        Taken {
-            any: frames > 0 && !self.broken,
-            cost,
-            held,
-        }
     }
 }

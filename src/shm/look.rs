@@ -126,12 +126,22 @@ mod tests {
         );
     }
 
+    /// Whether it looks at all. How often depends on who else wants the processors.
     fn looks(rhythm: &mut Rhythm) -> bool {
-        let mut turns = 0;
-        rhythm.look(|| {
-            turns += 1;
-            turns == 3
-        })
+        rhythm.look(|| true)
+    }
+
+    #[test]
+    fn a_look_goes_on_until_there_is_something() {
+        let look = |_| {
+            let mut turns = 0;
+            Look::default().until(LIMIT, || {
+                turns += 1;
+                turns == 3
+            })
+        };
+        // Where others want the processors, a look ends early.
+        assert!((0..10_000).any(look));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! One subscription at one server: a channel of its own, from the declares to the last acknowledgement.
 
+use super::declare::{CONSUMER, put_subscription};
+use super::encode::{put_ack, put_bare, put_method, put_short};
 use super::inboxes::{Inboxes, Place};
-use super::protocol::{method, put_ack, put_bare, put_method, put_short, put_table};
-use crate::kazoo::subscription::{Exchange, Queue, Subscription};
+use super::protocol::method;
+use crate::kazoo::subscription::Subscription;
 use bytes::{BufMut, BytesMut};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,9 +13,6 @@ use tokio::time::Instant;
 /// Pauses before a subscription that was refused is made again: they double.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
-
-/// The consumer's name: there is one per channel.
-const CONSUMER: &[u8] = b"sipbus";
 
 /// How far a subscription is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,49 +179,7 @@ impl Channel {
             });
             self.open = true;
         }
-        let Subscription {
-            exchange,
-            exchange_bindings,
-            queue,
-            routing,
-            no_ack,
-            ..
-        } = &self.subscription;
-        put_exchange(out, channel, exchange);
-        for binding in exchange_bindings {
-            put_exchange(out, channel, &binding.exchange);
-        }
-        put_queue(out, channel, queue);
-        for key in routing {
-            put_method(out, channel, method::QUEUE_BIND, |out| {
-                out.put_u16(0);
-                put_short(out, queue.name.as_bytes());
-                put_bound(out, &exchange.name, key);
-            });
-        }
-        for binding in exchange_bindings {
-            for key in &binding.routing {
-                put_method(out, channel, method::EXCHANGE_BIND, |out| {
-                    out.put_u16(0);
-                    put_short(out, exchange.name.as_bytes());
-                    put_bound(out, &binding.exchange.name, key);
-                });
-            }
-        }
-        if !no_ack {
-            put_method(out, channel, method::BASIC_QOS, |out| {
-                out.put_u32(0);
-                out.put_u16(self.prefetch);
-                out.put_u8(0);
-            });
-        }
-        put_method(out, channel, method::BASIC_CONSUME, |out| {
-            out.put_u16(0);
-            put_short(out, queue.name.as_bytes());
-            put_short(out, CONSUMER);
-            out.put_u8(u8::from(*no_ack) << 1);
-            put_table(out, []);
-        });
+        put_subscription(out, channel, &self.subscription, self.prefetch);
         self.stage = Stage::Asked;
     }
 
@@ -338,41 +295,4 @@ impl Channel {
         // Each of them is asked.
         places.filter(|place| inboxes.want_handled(*place)).count() > 0
     }
-}
-
-fn put_exchange(out: &mut BytesMut, channel: u16, exchange: &Exchange) {
-    put_method(out, channel, method::EXCHANGE_DECLARE, |out| {
-        out.put_u16(0);
-        put_short(out, exchange.name.as_bytes());
-        put_short(out, exchange.kind.as_bytes());
-        out.put_u8(
-            u8::from(exchange.passive)
-                | u8::from(exchange.durable) << 1
-                | u8::from(exchange.auto_delete) << 2
-                | u8::from(exchange.internal) << 3,
-        );
-        put_table(out, []);
-    });
-}
-
-fn put_queue(out: &mut BytesMut, channel: u16, queue: &Queue) {
-    put_method(out, channel, method::QUEUE_DECLARE, |out| {
-        out.put_u16(0);
-        put_short(out, queue.name.as_bytes());
-        out.put_u8(
-            u8::from(queue.passive)
-                | u8::from(queue.durable) << 1
-                | u8::from(queue.exclusive) << 2
-                | u8::from(queue.auto_delete) << 3,
-        );
-        put_table(out, []);
-    });
-}
-
-/// What comes last in both binds: from where, with which key, without arguments.
-fn put_bound(out: &mut BytesMut, source: &str, key: &str) {
-    put_short(out, source.as_bytes());
-    put_short(out, key.as_bytes());
-    out.put_u8(0);
-    put_table(out, []);
 }

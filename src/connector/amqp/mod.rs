@@ -7,7 +7,10 @@
 
 mod channel;
 mod confirm;
+mod connect;
 mod consume;
+mod declare;
+mod encode;
 mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -18,6 +21,7 @@ mod presence;
 mod protocol;
 mod publish;
 mod query;
+mod send;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -32,12 +36,12 @@ use crate::kazoo::table::Table;
 use crate::kazoo::target;
 use crate::link::{Link, Outbound, Roster};
 use channel::Channel;
+use connect::Dialer;
 use inboxes::Inboxes;
 use line::Line;
 use presence::{Presence, Role, is_wanted};
 use publish::{InFlight, Publisher};
 use query::Queries;
-use session::Dialer;
 use std::rc::Rc;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;

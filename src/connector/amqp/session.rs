@@ -1,55 +1,23 @@
-//! One connection to one server: connects, logs in, keeps alive, and tries again until it works.
+//! One connection to one server: logs in, reads and writes, keeps alive, says good bye.
 
-use super::protocol::{
-    Closing, FRAME_MIN, Field, Frame, GREETING, Method, method, parse, put_bare, put_close,
-    put_heartbeat, put_long, put_method, put_short, put_table,
+use super::encode::{
+    Field, GREETING, put_bare, put_close, put_heartbeat, put_long, put_method, put_short, put_table,
 };
-use super::tls;
-use crate::connector::tls::{Held, told};
+use super::protocol::{Closing, FRAME_MIN, Frame, Method, method, parse};
+use crate::connector::stream::{READ_BYTES, read, send};
+use crate::connector::tls::told;
 use crate::kazoo::server::Server;
-use crate::kazoo::settings::Settings;
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::{Buf, BufMut, BytesMut};
-use rustix::net::sockopt;
 use std::io;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
-use tokio_rustls::rustls::ClientConfig;
-
-/// First pause between two attempts; the very first attempt has none.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-
-/// After a connection that was lost sooner than this the next attempt has a pause too.
-const GOOD_RUN: Duration = Duration::from_secs(2);
-
-/// How long the log-in may take on top: RabbitMQ itself waits before it refuses one.
-const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a server may take to answer a good bye.
 pub(super) const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// The largest frames that are asked for, and taken where the server has no limit.
 const FRAME_MAX: u32 = 128 * 1024;
-
-/// Bytes a read asks for.
-const READ_BYTES: usize = 64 * 1024;
-
-/// After so long without an answer from its machine a connection is lost, heartbeats or not.
-const SILENCE_MS_MAX: u32 = 60_000;
-
-/// What connections are made with.
-pub(super) struct Dialer {
-    pub(super) settings: Rc<Settings>,
-    pub(super) tls: Rc<Held<Arc<ClientConfig>>>,
-}
-
-/// A connection in the making that takes the place of another.
-pub(super) type Successor = Pin<Box<dyn Future<Output = Result<Session, String>>>>;
 
 /// A connection that is logged in.
 pub(super) struct Session {
@@ -64,123 +32,10 @@ pub(super) struct Session {
     /// Interval of heartbeats, if there are any.
     heartbeat: Option<Duration>,
     /// There is a certificate to show.
-    has_certificate: bool,
+    pub(super) has_certificate: bool,
     unflushed: bool,
     heard: Instant,
     spoke: Instant,
-}
-
-/// The pauses between attempts to connect.
-pub(super) struct Reconnect {
-    longest: Duration,
-    pauses: ExponentialBackoff,
-    /// When the last attempt worked.
-    since: Option<Instant>,
-}
-
-impl Reconnect {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let longest = Duration::from_millis(settings.reconnect_wait_ms_max);
-        Self {
-            longest,
-            pauses: pauses(longest),
-            since: None,
-        }
-    }
-
-    /// Connects to `server`, however long it takes; `failed` is told each time it did not work. May
-    /// be dropped at any time.
-    pub(super) async fn connect(
-        &mut self,
-        server: &Server,
-        dialer: &Dialer,
-        failed: impl Fn(&str),
-    ) -> Session {
-        match self.since.take() {
-            Some(since) if since.elapsed() < GOOD_RUN => self.pause().await,
-            _ => self.pauses = pauses(self.longest),
-        }
-        loop {
-            match attempt(server, dialer).await {
-                Ok(session) => {
-                    self.since = Some(Instant::now());
-                    return session;
-                }
-                Err(why) => failed(&why),
-            }
-            self.pause().await;
-        }
-    }
-
-    async fn pause(&mut self) {
-        let pause = self.pauses.next().unwrap_or(self.longest);
-        tokio::time::sleep(pause.min(self.longest)).await;
-    }
-}
-
-fn pauses(longest: Duration) -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(PAUSE_MIN)
-        .with_max_delay(longest)
-        .without_max_times()
-        .with_jitter()
-        .build()
-}
-
-/// Another connection to `server`, with the certificates as they are now. Tried once.
-pub(super) fn again(dialer: &Rc<Dialer>, server: &Server) -> Successor {
-    let (dialer, server) = (Rc::clone(dialer), server.clone());
-    Box::pin(async move { attempt(&server, &dialer).await })
-}
-
-/// Waits for a successor, for ever where none is in the making.
-pub(super) async fn made(successor: &mut Option<Successor>) -> Result<Session, String> {
-    match successor {
-        Some(successor) => successor.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn attempt(server: &Server, dialer: &Dialer) -> Result<Session, String> {
-    let settings = &dialer.settings;
-    let silent = |_| "it does not answer".to_owned();
-    let limit = Duration::from_millis(settings.connect_timeout_ms);
-    let address = (server.host.as_str(), server.port);
-    let stream = timeout(limit, TcpStream::connect(address)).await;
-    let stream = stream.map_err(silent)?.map_err(|error| error.to_string())?;
-    prepare(&stream).map_err(|error| error.to_string())?;
-    timeout(limit + LOGIN_LIMIT, log_in(stream, server, dialer))
-        .await
-        .map_err(silent)?
-}
-
-/// Batches are written whole: waiting for more would only delay them. A dead machine is noticed
-/// without heartbeats too.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    sockopt::set_socket_keepalive(stream, true)?;
-    sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
-    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
-    sockopt::set_tcp_user_timeout(stream, SILENCE_MS_MAX)?;
-    Ok(())
-}
-
-async fn log_in(stream: TcpStream, server: &Server, dialer: &Dialer) -> Result<Session, String> {
-    let settings = &dialer.settings;
-    let (reader, writer): (Box<dyn AsyncRead + Unpin>, Box<dyn AsyncWrite + Unpin>) = if server.tls
-    {
-        let stream =
-            tls::secure(stream, &server.host, &settings.tls, dialer.tls.current()?).await?;
-        let (reader, writer) = tokio::io::split(stream);
-        (Box::new(reader), Box::new(writer))
-    } else {
-        let (reader, writer) = stream.into_split();
-        (Box::new(reader), Box::new(writer))
-    };
-    let mut session = Session::over(reader, writer);
-    session.has_certificate = settings.tls.cert_file.is_some();
-    session.negotiate(server, settings.heartbeat_s).await?;
-    Ok(session)
 }
 
 impl Session {
@@ -386,26 +241,4 @@ fn put_start_ok(out: &mut BytesMut, server: &Server) {
         put_long(out, login.as_bytes());
         put_short(out, b"en_US");
     });
-}
-
-/// Reads what there is into `buffer`. May be dropped without losing bytes.
-async fn read<R: AsyncRead + Unpin + ?Sized>(
-    reader: &mut R,
-    buffer: &mut BytesMut,
-) -> io::Result<()> {
-    buffer.reserve(READ_BYTES);
-    match reader.read_buf(buffer).await? {
-        0 => Err(io::Error::other("it closed the connection")),
-        _ => Ok(()),
-    }
-}
-
-/// Writes what fits, or flushes when there is nothing to write: TLS keeps bytes until then. True if a
-/// flush is due. May be dropped and called again.
-async fn send<W: AsyncWrite + Unpin>(writer: &mut W, output: &mut BytesMut) -> io::Result<bool> {
-    if output.is_empty() {
-        writer.flush().await.map(|()| false)
-    } else {
-        writer.write_buf(output).await.map(|_| true)
-    }
 }

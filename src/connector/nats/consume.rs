@@ -5,6 +5,7 @@
 use super::presence::Presence;
 use super::protocol::{Message, Op, parse};
 use super::session::{self, Dialer, Failover, Session, Successor, connect, shown};
+use crate::connector::stream;
 use crate::frame::nats::{EVENT_OVERHEAD, Event};
 use crate::link::Inbound;
 use crate::module::arrived;
@@ -146,7 +147,7 @@ impl Consumer<'_> {
             let step = tokio::select! {
                 read = session::read(reader, buffer) => read.map(|()| Step::Heard)?,
                 Ok(()) = renewals.changed(), if coming.is_none() => Step::Renew,
-                made = session::made(&mut coming), if coming.is_some() => Step::Made(made),
+                made = stream::made(&mut coming), if coming.is_some() => Step::Made(made),
                 () = tokio::time::sleep_until(test_at) => Step::Test,
             };
             match step {

@@ -7,13 +7,13 @@
 use super::presence::Presence;
 use super::protocol::{Info, Op, parse, put_publish};
 use super::session::{self, Dialer, Failover, Session, Successor, connect, shown};
+use crate::connector::stream;
 use crate::frame::nats::Publish;
 use crate::link::{Mark, Outbound, Verdict};
 use bytes::{Buf, BytesMut};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -191,11 +191,13 @@ impl<'a> Publisher<'a> {
             } = &mut self.session;
             let step = tokio::select! {
                 read = session::read(reader, buffer) => read.map(|()| Step::Read),
-                sent = send(writer, &mut self.batch), if sends => sent.map(Step::Sent),
+                sent = stream::send(writer, &mut self.batch), if sends => {
+                    sent.map(Step::Sent).map_err(|error| error.to_string())
+                }
                 () = self.outbound.ready(), if idle => Ok(Step::Fill),
                 _ = drain.wait_for(|drain| *drain), if !draining => Ok(Step::Drain),
                 Ok(()) = renewals.changed(), if renews => Ok(Step::Renew),
-                made = session::made(&mut self.coming), if self.coming.is_some() => Ok(Step::Made(made)),
+                made = stream::made(&mut self.coming), if self.coming.is_some() => Ok(Step::Made(made)),
                 () = tokio::time::sleep_until(test_at) => Ok(Step::Test),
             };
             let done = match step {
@@ -340,17 +342,6 @@ enum Step {
     Renew,
     Made(Result<Box<Session>, String>),
     Test,
-}
-
-/// Writes what fits, or flushes when there is nothing to write: TLS keeps bytes until then, for TCP it
-/// does nothing. True if a flush is due. May be dropped and called again.
-async fn send<W: AsyncWrite + Unpin>(writer: &mut W, batch: &mut BytesMut) -> Result<bool, String> {
-    let sent = if batch.is_empty() {
-        writer.flush().await.map(|()| false)
-    } else {
-        writer.write_buf(batch).await.map(|_| true)
-    };
-    sent.map_err(|error| error.to_string())
 }
 
 fn encode(batch: &mut BytesMut, frame: &[u8], limit: usize) -> Verdict {

@@ -3,27 +3,19 @@
 use super::presence::Presence;
 use super::protocol::{Connect, Info, Op, parse};
 use super::tls;
+use crate::connector::stream::{self, READ_BYTES, pauses};
 use crate::connector::tls::{self as shared, Held};
 use crate::nats::credentials::Credentials;
 use crate::nats::settings::Settings;
 use crate::nats::url::Server;
-use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::{Buf, BytesMut};
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
-
-/// First pause between two attempts; the very first attempt has none.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-
-/// Bytes a read asks for.
-pub(super) const READ_BYTES: usize = 64 * 1024;
 
 /// What connections are made with.
 pub(super) struct Dialer {
@@ -89,12 +81,8 @@ pub(super) async fn connect(
     failover: &mut Failover,
 ) -> Session {
     let settings = &dialer.settings;
-    let mut pauses = ExponentialBuilder::default()
-        .with_min_delay(PAUSE_MIN)
-        .with_max_delay(Duration::from_millis(settings.reconnect_wait_ms_max))
-        .without_max_times()
-        .with_jitter()
-        .build();
+    let most = Duration::from_millis(settings.reconnect_wait_ms_max);
+    let mut pauses = pauses(most);
     loop {
         // A round through all servers, then a pause.
         for _ in 0..settings.servers.len() + failover.discovered.len() {
@@ -109,27 +97,18 @@ pub(super) async fn connect(
                 Err(why) => presence.failed(&server.to_string(), &why),
             }
         }
-        let most = Duration::from_millis(settings.reconnect_wait_ms_max);
         tokio::time::sleep(pauses.next().unwrap_or(most).min(most)).await;
     }
 }
 
-/// A connection in the making that takes the place of another.
-pub(super) type Successor = Pin<Box<dyn Future<Output = Result<Box<Session>, String>>>>;
+/// See [`stream`].
+pub(super) type Successor = stream::Successor<Box<Session>>;
 
 impl Session {
     /// Another connection to the same server, with the certificates as they are now. Tried once.
     pub(super) fn again(&self, dialer: &Rc<Dialer>) -> Successor {
         let (dialer, peer) = (Rc::clone(dialer), self.peer.clone());
         Box::pin(async move { limited(&dialer, &peer).await.map(Box::new) })
-    }
-}
-
-/// Waits for a successor, for ever where none is in the making.
-pub(super) async fn made(successor: &mut Option<Successor>) -> Result<Box<Session>, String> {
-    match successor {
-        Some(successor) => successor.await,
-        None => std::future::pending().await,
     }
 }
 
@@ -256,7 +235,7 @@ pub(super) async fn log_in(
                 return Ok(());
             }
         }
-        let read = receive(&mut session.reader, &mut session.buffer).await;
+        let read = stream::read(&mut session.reader, &mut session.buffer).await;
         read.map_err(|error| shared::told(&error, has_certificate))?;
     }
 }
@@ -279,19 +258,8 @@ pub(super) async fn read<R: AsyncRead + Unpin + ?Sized>(
     reader: &mut R,
     buffer: &mut BytesMut,
 ) -> Result<(), String> {
-    let read = receive(reader, buffer).await;
+    let read = stream::read(reader, buffer).await;
     read.map_err(|error| shared::told(&error, true))
-}
-
-async fn receive<R: AsyncRead + Unpin + ?Sized>(
-    reader: &mut R,
-    buffer: &mut BytesMut,
-) -> io::Result<()> {
-    buffer.reserve(READ_BYTES);
-    match reader.read_buf(buffer).await? {
-        0 => Err(io::Error::other("it closed the connection")),
-        _ => Ok(()),
-    }
 }
 
 pub(super) async fn write<W: AsyncWrite + Unpin + ?Sized>(

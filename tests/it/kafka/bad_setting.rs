@@ -2,7 +2,7 @@
 
 use crate::kamailio::Config;
 use crate::require::needs;
-use crate::{port, turn};
+use crate::{mistake, port, turn};
 
 /// Parameter, wrong value, and what the message must show.
 const MISTAKES: &[(&str, &str, &str)] = &[
@@ -38,6 +38,21 @@ fn each_wrong_value_is_refused_with_one_message() {
         assert!(!status.success());
         assert_eq!(messages(&log, shown), 1, "{parameter} = {value}:\n{log}");
     }
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    needs!("kamailio", "kafka_module");
+    let _turn = turn::light();
+    let config = || {
+        let config = Config::of("kafka").number("init_without_kafka", 1);
+        config.text_param("brokers", "127.0.0.1:9092")
+    };
+    let wrong = [
+        "sasl.password=s3cret-Pass;no.such.property=1",
+        "no.such.property=1;ssl.key.password=s3cret-Pass",
+    ];
+    mistake::a_secret_is_not_shown(config, "configuration", &wrong, "s3cret-Pass");
 }
 
 #[test]

@@ -10,8 +10,9 @@ mod renew;
 
 use super::Common;
 use super::channel::{Channel, Stage};
+use super::connect::Reconnect;
 use super::presence::Role;
-use super::session::{Reconnect, Session};
+use super::session::Session;
 use crate::kazoo::counter::connector;
 use crate::kazoo::server::Server;
 use crate::kazoo::table::{self, CLOSED, OPEN};

@@ -3,7 +3,7 @@
 //! twice.
 
 use super::{Channel, Consumer, Session};
-use crate::connector::amqp::session::again;
+use crate::connector::amqp::connect::again;
 use std::convert::Infallible;
 use tokio::sync::watch;
 

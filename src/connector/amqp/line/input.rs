@@ -2,9 +2,10 @@
 
 use super::writer::{ASKING, Writer};
 use super::{CHANNEL, Line, Loss};
+use crate::connector::amqp::encode::{put_bare, put_method};
 use crate::connector::amqp::presence::{Presence, Role};
 use crate::connector::amqp::protocol::{
-    CONNECTION_FORCED, Closing, Frame, Method, NOT_FOUND, method, parse, put_bare, put_method,
+    CONNECTION_FORCED, Closing, Frame, Method, NOT_FOUND, method, parse,
 };
 use crate::connector::amqp::session::{Session, closed};
 use bytes::{Buf, BufMut};

@@ -5,10 +5,11 @@ mod input;
 mod writer;
 
 use super::confirm::Tags;
+use super::connect::{Dialer, Reconnect, again};
 use super::exchange::Exchanges;
 use super::presence::{Presence, Role};
 use super::protocol::FRAME_MIN;
-use super::session::{CLOSE_LIMIT, Dialer, Reconnect, Session, again};
+use super::session::{CLOSE_LIMIT, Session};
 use crate::kazoo::server::Server;
 use bytes::BytesMut;
 use input::Ear;

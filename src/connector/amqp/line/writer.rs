@@ -3,9 +3,12 @@
 
 use super::input::Ear;
 use super::{CHANNEL, Ends};
+use crate::connector::amqp::connect::Successor;
+use crate::connector::amqp::encode::{put_method, put_short, put_table};
 use crate::connector::amqp::presence::Role;
-use crate::connector::amqp::protocol::{method, put_method, put_short, put_table};
-use crate::connector::amqp::session::{Session, Successor, made};
+use crate::connector::amqp::protocol::method;
+use crate::connector::amqp::session::Session;
+use crate::connector::stream::made;
 use bytes::BufMut;
 use tokio::sync::watch;
 
