@@ -9,6 +9,7 @@
 //! constants say so, and the rules say what holds instead.
 
 pub(crate) mod delivery;
+pub(crate) mod descriptor;
 pub(crate) mod engine;
 pub(crate) mod load;
 pub(crate) mod outage;
@@ -22,6 +23,7 @@ pub(crate) mod stuck;
 macro_rules! conformance {
     ($peer:path) => {
         $crate::conformance::rules! { $peer:
+            descriptor::the_engine_keeps_no_descriptor_that_it_does_not_need,
             delivery::each_message_arrives_once_and_in_order,
             delivery::an_oversized_message_is_refused_and_the_next_is_not,
             delivery::empty_and_binary_messages_arrive_whole_or_are_refused,
