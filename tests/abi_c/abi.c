@@ -83,7 +83,8 @@ static void before_anything(void)
 	CHECK(nats_data(&out) == 0 && nats_subject(&out) == 0);
 	CHECK(sipbus_supervise(-1) == 1);
 	sipbus_nats_event_done(1);
-	sipbus_host_set(NULL);
+	sipbus_host_set(NULL, NULL);
+	sipbus_host_set("nats", NULL);
 	sipbus_setting_text(NULL, NULL, NULL);
 	sipbus_setting_number("nats", NULL, 1);
 }
@@ -154,7 +155,7 @@ static void reports(void)
 int main(int count, char **arguments)
 {
 	before_anything();
-	sipbus_host_set(&host);
+	sipbus_host_set("nats", &host);
 	if(count > 1 && strcmp(arguments[1], "wrong") == 0) {
 		wrong_settings();
 		return 0;
