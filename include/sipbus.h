@@ -515,9 +515,9 @@ int kazoo_subscribe_simple(struct sipbus_slice exchange,
                            struct sipbus_slice queue,
                            struct sipbus_slice routing_key);
 
-// Sets the host's table. First call of every shim; the first table stays.
+// Sets the host's table for a module, whose log lines go through it. First call of every shim.
 // Phase: mod_register or later. Does not block.
-void sipbus_host_set(const sipbus_host *table);
+void sipbus_host_set(const char *module, const sipbus_host *table);
 
 // Notes a modparam that is a text. Checked later, all at once.
 // Phase: parsing of the configuration. Does not block.

@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-/// Where a counter's addends lie in the region.
+/// Where the addends of a figure lie in the region.
 #[derive(Debug, Clone, Copy)]
 pub enum Place {
     /// Written by Kamailio's processes, in their lanes.
@@ -104,6 +104,12 @@ pub enum Place {
     Handled(usize),
     /// Written by the connector.
     Connector(usize),
+    /// 1 while every connection is up, else 0.
+    Connected,
+    /// Bytes in the lanes: accepted, and not released yet.
+    LanesUsed,
+    /// Bytes in the inboxes: for event workers, and not handled yet.
+    InboxesUsed,
 }
 
 /// A counter of a module, summed up over processes when it is read.
@@ -156,5 +162,11 @@ fn sum(region: &Region, module: usize, place: Place) -> u64 {
             .map(|(inbox, _)| value(inbox.handled.get(slot)))
             .sum(),
         Place::Connector(slot) => value(region.module(module).counters.get(slot)),
+        Place::Connected => {
+            let state = State::from_number(region.module(module).state.value());
+            u64::from(state == State::Connected && region.head().engine.pid.value() != 0)
+        }
+        Place::LanesUsed => lanes().map(|(_, ring)| ring.used() as u64).sum(),
+        Place::InboxesUsed => inboxes().map(|(_, ring)| ring.used() as u64).sum(),
     }
 }

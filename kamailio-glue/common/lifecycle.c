@@ -78,7 +78,7 @@ static const sipbus_host host = {
 
 void sipbus_shim_register(void)
 {
-	sipbus_host_set(&host);
+	sipbus_host_set(MOD_NAME, &host);
 }
 
 int sipbus_shim_callback(sipbus_shim *shim, void *value)

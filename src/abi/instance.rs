@@ -2,7 +2,7 @@
 
 use crate::config::{Common, Given, Value};
 use crate::engine_document::Document;
-use crate::host::{Level, log};
+use crate::host::{Level, log_of};
 use crate::module::Counter;
 use crate::shm::layout::ModulePlan;
 use crate::shm::region::Region;
@@ -62,7 +62,11 @@ pub(super) fn given(module: &str) -> Given {
 pub(super) fn checked<T>(module: &str, outcome: Result<T, Vec<String>>) -> Option<T> {
     let told = |mistakes: Vec<String>| {
         for mistake in mistakes {
-            log(Level::Error, &format!("modparam {module}: {mistake}"));
+            log_of(
+                module,
+                Level::Error,
+                &format!("modparam {module}: {mistake}"),
+            );
         }
     };
     outcome.map_err(told).ok()

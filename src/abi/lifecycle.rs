@@ -10,14 +10,14 @@ use crate::supervisor::{self, Supervised};
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
-/// Sets the host's table. First call of every shim; the first table stays.
+/// Sets the host's table for a module, whose log lines go through it. First call of every shim.
 /// Phase: mod_register or later. Does not block.
 #[unsafe(no_mangle)]
-pub extern "C" fn sipbus_host_set(table: *const sipbus_host) {
+pub extern "C" fn sipbus_host_set(module: *const c_char, table: *const sipbus_host) {
     guard("sipbus_host_set", (), || {
         // H5: the host's table outlives the process.
-        if let Some(table) = reference(table) {
-            host::set(table);
+        if let Some((module, table)) = text(module).zip(reference(table)) {
+            host::set(&module, table);
         }
     });
 }

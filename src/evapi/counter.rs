@@ -32,6 +32,9 @@ pub mod connector {
 /// All of them, as statistics and `evapi.stats` show them.
 #[rustfmt::skip]
 pub const COUNTERS: &[Counter] = &[
+    Counter::new(c"connected", &[Place::Connected]),
+    Counter::new(c"lanes_used", &[Place::LanesUsed]),
+    Counter::new(c"inboxes_used", &[Place::InboxesUsed]),
     Counter::new(c"relayed", &[Place::Submitted(submitted::PUBLISHED)]),
     Counter::new(c"accepted", &[Place::Submitted(submitted::ACCEPTED)]),
     Counter::new(

@@ -22,8 +22,27 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_void};
 
+/// The host as one module's shim offers it: all are the same but for the name that their log lines bear.
+struct Shim {
+    module: String,
+    host: &'static sipbus_host,
+    before: Option<&'static Shim>,
+}
+
 thread_local! {
-    static HOST: Cell<Option<&'static sipbus_host>> = const { Cell::new(None) };
+    /// The last one that was set.
+    static SHIM: Cell<Option<&'static Shim>> = const { Cell::new(None) };
+}
+
+/// The host of a module; of the first one that was set for those that have none.
+fn host_of(module: &str) -> Option<&'static sipbus_host> {
+    let mut shim = SHIM.get()?;
+    while shim.module != module
+        && let Some(before) = shim.before
+    {
+        shim = before;
+    }
+    Some(shim.host)
 }
 
 /// Log levels, with Kamailio's numbers.
@@ -56,15 +75,27 @@ impl Level {
     }
 }
 
-/// Sets the host of this thread, for good.
-pub(crate) fn set(host: &'static sipbus_host) {
-    HOST.set(Some(host));
+/// Sets the host of this thread for a module, for good.
+pub(crate) fn set(module: &str, host: &'static sipbus_host) {
+    let shim = Shim {
+        module: module.to_owned(),
+        host,
+        before: SHIM.get(),
+    };
+    SHIM.set(Some(Box::leak(Box::new(shim))));
 }
 
-/// Logs one line through the host; without a host, nowhere. Line ends that came in with what is
-/// logged are shown as such: nobody can write a line of the log.
+/// Logs one line through the host; without a host, nowhere. One that begins with a module's name and
+/// a colon is logged as that module's.
 pub fn log(level: Level, text: &str) {
-    if let Some(log) = HOST.get().and_then(|host| host.log) {
+    let module = text.split_once(": ").map_or("", |(module, _)| module);
+    log_of(module, level, text);
+}
+
+/// Logs one line as a module's. Line ends that came in with what is logged are shown as such: nobody
+/// can write a line of the log.
+pub(crate) fn log_of(module: &str, level: Level, text: &str) {
+    if let Some(log) = host_of(module).and_then(|host| host.log) {
         let text = one_line(text);
         // SAFETY: H1, the host's functions may be called from its main thread; the text is valid
         // for the length given.
@@ -90,7 +121,7 @@ fn one_line(text: &str) -> Cow<'_, str> {
 /// The index of the event route `name`, if the configuration has it.
 #[must_use]
 pub fn event_route(name: &str) -> Option<i32> {
-    let lookup = HOST.get()?.event_route?;
+    let lookup = host_of("")?.event_route?;
     let name = CString::new(name).ok()?;
     // SAFETY: H1; the name ends with a NUL.
     let index = unsafe { lookup(name.as_ptr()) };
@@ -111,7 +142,7 @@ pub fn event_routes() -> Vec<String> {
         names.push(name.to_string_lossy().into_owned());
     }
     let mut names: Vec<String> = Vec::new();
-    if let Some(routes) = HOST.get().and_then(|host| host.event_route_each) {
+    if let Some(routes) = host_of("").and_then(|host| host.event_route_each) {
         // SAFETY: H1; `each` is called before this returns, with this context.
         unsafe { routes((&raw mut names).cast(), Some(each)) }
     }

@@ -40,6 +40,9 @@ const REFUSED: &[Place] = &[
 
 /// Those of event_kafka.
 pub const COUNTERS: &[Counter] = &[
+    Counter::new(c"connected", &[Place::Connected]),
+    Counter::new(c"lanes_used", &[Place::LanesUsed]),
+    Counter::new(c"inboxes_used", &[Place::InboxesUsed]),
     Counter::new(c"published", &[Place::Submitted(submitted::PUBLISHED)]),
     Counter::new(c"accepted", &[Place::Submitted(submitted::ACCEPTED)]),
     Counter::new(c"refused", REFUSED),
@@ -83,6 +86,8 @@ pub const KAFKA_COUNTERS: &[Counter] = &[
         ],
     ),
     Counter::new(c"total_messages_err", &[Place::Taken(taken::REJECTED)]),
+    Counter::new(c"connected", &[Place::Connected]),
+    Counter::new(c"lanes_used", &[Place::LanesUsed]),
     Counter::new(c"published", &[Place::Submitted(submitted::PUBLISHED)]),
     Counter::new(c"accepted", &[Place::Submitted(submitted::ACCEPTED)]),
     Counter::new(c"refused", REFUSED),

@@ -33,6 +33,9 @@ pub mod connector {
 /// All of them, as statistics and `kazoo.stats` show them.
 #[rustfmt::skip]
 pub const COUNTERS: &[Counter] = &[
+    Counter::new(c"connected", &[Place::Connected]),
+    Counter::new(c"lanes_used", &[Place::LanesUsed]),
+    Counter::new(c"inboxes_used", &[Place::InboxesUsed]),
     Counter::new(c"published", &[Place::Submitted(submitted::PUBLISHED)]),
     Counter::new(c"accepted", &[Place::Submitted(submitted::ACCEPTED)]),
     Counter::new(

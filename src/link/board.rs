@@ -13,7 +13,11 @@ pub struct Board {
 
 impl Board {
     pub(super) fn new(module: &'static Module) -> Self {
-        Self { module }
+        let board = Self { module };
+        if module.since.value() == 0 {
+            board.enter(State::Disconnected);
+        }
+        board
     }
 
     /// Enters `state`, as of now.

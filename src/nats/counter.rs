@@ -4,6 +4,9 @@ use crate::module::{Counter, Place, arrived, connector, handled, submitted, take
 
 /// All of them, as statistics and `nats.stats` show them.
 pub const COUNTERS: &[Counter] = &[
+    Counter::new(c"connected", &[Place::Connected]),
+    Counter::new(c"lanes_used", &[Place::LanesUsed]),
+    Counter::new(c"inboxes_used", &[Place::InboxesUsed]),
     Counter::new(c"published", &[Place::Submitted(submitted::PUBLISHED)]),
     Counter::new(c"accepted", &[Place::Submitted(submitted::ACCEPTED)]),
     Counter::new(

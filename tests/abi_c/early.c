@@ -11,7 +11,7 @@ static const sipbus_report silent = {NULL, NULL, NULL, NULL, NULL};
 
 static void settings_and_life(void)
 {
-	sipbus_host_set(NULL);
+	sipbus_host_set(NULL, NULL);
 	sipbus_setting_text(NULL, NULL, NULL);
 	sipbus_setting_number("nats", NULL, 1);
 	CHECK(sipbus_supervise(-1) == 1);

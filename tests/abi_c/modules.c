@@ -185,7 +185,7 @@ int main(void)
 
 	snprintf(socket_path, sizeof(socket_path), "unix:%s/evapi.sock",
 			folder == NULL ? "." : folder);
-	sipbus_host_set(&host);
+	sipbus_host_set("nats", &host);
 	configure();
 	CHECK(errors_logged == 1); /* the event without a name */
 	CHECK(sipbus_create(8) == 0);

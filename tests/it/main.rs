@@ -39,6 +39,7 @@ mod http;
 mod kafka;
 mod kamailio;
 mod kazoo;
+mod log;
 mod manual;
 mod memory;
 mod mistake;

@@ -1,13 +1,13 @@
 //! Least privilege: what the engine may touch, who may look into its memory, and as whom all of it runs.
 
-use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::conformance::descriptor::{explained, links};
 use crate::evapi::client::Client;
 use crate::kamailio::{Config, Kamailio};
 use crate::process::{copy_program, status};
@@ -107,52 +107,15 @@ impl Stand {
     }
 }
 
-fn links(pid: u32) -> Vec<(PathBuf, String)> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
-    let open = entries.filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let link = fs::read_link(&path).ok()?;
-        Some((path, link.display().to_string()))
-    });
-    open.collect()
-}
-
 #[test]
-fn the_engine_keeps_no_descriptor_that_it_does_not_need() {
+fn the_engine_of_two_modules_keeps_no_descriptor_that_it_does_not_need() {
     needs!("kamailio", "evapi", "nats");
     let _turn = turn::light();
     let stand = Stand::new(port::free());
     let kamailio = stand.config().start().connected();
     let _client = Client::connect(&kamailio, stand.port);
-    let engine = kamailio.engine().unwrap();
-    let open = links(engine);
-    let of = |what: &str| {
-        let links = open.iter().map(|(_, link)| link);
-        links
-            .filter(|link| link.starts_with(what))
-            .collect::<BTreeSet<_>>()
-    };
-    // Two ends of its own signals, the supervisor's two, the connection, the listener, the client.
-    assert_eq!(of("socket:").len(), 7, "{open:#?}");
-    // The settings were read and closed.
-    assert_eq!(of("/memfd:").len(), 1, "{open:#?}");
-    let known = |link: &str| {
-        let own = [
-            "socket:",
-            "anon_inode:[event",
-            "/memfd:sipbus ",
-            "/dev/null",
-        ];
-        own.iter().any(|kind| link.starts_with(kind)) || link.ends_with("/kamailio.log")
-    };
-    for (path, link) in &open {
-        assert!(known(link), "{} is {link}", path.display());
-    }
-    // A doorbell's own and a copy for each module, and what wakes three runtimes.
-    let bells = open
-        .iter()
-        .filter(|(_, link)| link == "anon_inode:[eventfd]");
-    assert!(bells.count() <= 2 * 2 + 3, "{open:#?}");
+    let ports = [stand.nats.port(), stand.port];
+    explained(kamailio.engine().unwrap(), 2, &ports);
     kamailio.stop();
 }
 

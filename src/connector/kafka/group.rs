@@ -88,7 +88,7 @@ impl Drop for Joined {
         member.closing.store(1, Ordering::Relaxed);
         while let Some(change) = member.change() {
             if let Err(error) = change.obey(&self.0) {
-                log::debug!("kafka: leaving a group: {error}");
+                log::debug!("event_kafka: leaving a group: {error}");
             }
         }
     }
@@ -134,7 +134,7 @@ impl ConsumerContext for Context {
                 .push_back(change);
             self.member.changed.notify_one();
         } else if let Err(error) = change.obey(consumer) {
-            log::debug!("kafka: leaving a group: {error}");
+            log::debug!("event_kafka: leaving a group: {error}");
         }
     }
 }

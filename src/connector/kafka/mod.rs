@@ -61,16 +61,17 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         drain,
         ..
     } = link;
-    // A broker's answer is waited for at the start only.
-    let files = Settings {
-        needs_broker: false,
-        ..(*settings).clone()
-    };
+    let (presence, tallies) = Presence::new(&settings, Rc::clone(&board), roster);
+    let presence = Rc::new(presence);
+    let seats = Rc::new(Seats::new(
+        Rc::clone(&settings),
+        Rc::clone(&presence),
+        Arc::clone(&tallies),
+    ));
+    let files = Rc::clone(&seats);
     let held = Held::new(&settings.module, move || tls::read(&files));
     let held = Rc::new(held);
-    tokio::task::spawn_local(Rc::clone(&held).renew(renewal, Rc::clone(&board)));
-    let (presence, tallies) = Presence::new(&settings, board, roster);
-    let presence = Rc::new(presence);
+    tokio::task::spawn_local(Rc::clone(&held).renew(renewal, board));
     let (notices, noticed) = notice::channel();
     tokio::task::spawn_local(Rc::clone(&presence).listen(noticed));
     let mut consumers = tokio::task::JoinSet::new();
@@ -90,11 +91,6 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let (outcomes, told) = crossbeam_channel::unbounded();
     let reported = Arc::new(Notify::new());
     tokio::task::spawn_local(report::run(inbounds, told, Arc::clone(&reported)));
-    let seats = Seats::new(
-        Rc::clone(&settings),
-        Rc::clone(&presence),
-        Arc::clone(&tallies),
-    );
     let desk = Desk {
         settings,
         presence,

@@ -52,7 +52,7 @@ type Opened<'a> = (Session<'a>, Receiver<u16>);
 pub(super) struct Desk {
     pub(super) settings: Rc<Settings>,
     pub(super) presence: Rc<Presence>,
-    pub(super) seats: Seats,
+    pub(super) seats: Rc<Seats>,
     pub(super) tallies: Arc<[Tally]>,
     pub(super) outcomes: Sender<Outcome>,
     pub(super) reported: Arc<Notify>,

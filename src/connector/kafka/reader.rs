@@ -231,7 +231,8 @@ impl Reader {
         } else {
             inbound.count(arrived::OVERSIZED, 1);
             log::error!(
-                "kafka: a record of {} is over inbox_size: left out",
+                "{}: a record of {} is over inbox_size: left out",
+                self.presence.module(),
                 record.topic()
             );
         }
@@ -319,12 +320,14 @@ impl Reader {
         let wait = tokio::time::timeout(REVOKE_WAIT, self.finish(consumer, Some(&change)));
         if wait.await.is_err() {
             log::warn!(
-                "kafka: {}: routes run for longer than {REVOKE_WAIT:?}: their records will be read again by others",
+                "{}: {}: routes run for longer than {REVOKE_WAIT:?}: their records will be read again by others",
+                self.presence.module(),
                 self.title()
             );
         }
         if let Err(error) = change.obey(consumer) {
-            log::error!("kafka: {}: {}", self.title(), explain(&error));
+            let module = self.presence.module();
+            log::error!("{module}: {}: {}", self.title(), explain(&error));
         }
     }
 

@@ -54,7 +54,7 @@ async fn stage(inbound: &mut Inbound, outcome: &Outcome) {
         || event.write(|parts| inbound.try_stage(parts)) != Ok(true)
     {
         inbound.count(arrived::OVERSIZED, 1);
-        log::error!("a delivery report is over inbox_size: left out");
+        log::error!("event_kafka: a delivery report is over inbox_size: left out");
         return;
     }
     inbound.count(arrived::RECEIVED, 1);

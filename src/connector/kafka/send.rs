@@ -180,8 +180,13 @@ impl<'a> Session<'a> {
             properties,
             ..
         } = &seat.socket;
-        let client = self.open_client(brokers, properties, seat.connection)?;
-        Ok((self.desk.seats.take(text, seat), client))
+        match self.open_client(brokers, properties, seat.connection) {
+            Ok(client) => Ok((self.desk.seats.take(text, seat), client)),
+            Err(why) => {
+                self.desk.seats.leave_out(&seat);
+                Err(why)
+            }
+        }
     }
 }
 

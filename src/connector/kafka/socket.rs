@@ -3,10 +3,11 @@
 
 use super::ledger::Tally;
 use super::presence::Presence;
+use super::tls::is_secure;
 use crate::kafka::property::IN_SOCKETS;
 use crate::kafka::settings::Settings;
 use crate::kafka::socket::{Socket, parse};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(super) struct Seats {
     presence: Rc<Presence>,
     tallies: Arc<[Tally]>,
     taken: RefCell<BTreeMap<Vec<u8>, Rc<Seat>>>,
+    /// One that is spoken to with TLS has no client: a file of its own may be unsound.
+    left_out: Cell<bool>,
 }
 
 impl Seats {
@@ -41,6 +44,32 @@ impl Seats {
             presence,
             tallies,
             taken: RefCell::default(),
+            left_out: Cell::default(),
+        }
+    }
+
+    /// The settings, with the sockets that events are sent to, whoever has subscribed them.
+    pub(super) fn settings(&self) -> Settings {
+        let mut settings = (*self.settings).clone();
+        // A broker's answer is waited for at the start only.
+        settings.needs_broker = false;
+        for seat in self.taken.borrow().values() {
+            if !settings.sockets.contains(&seat.socket) {
+                settings.sockets.push(seat.socket.clone());
+            }
+        }
+        settings
+    }
+
+    /// Whether one that is spoken to with TLS was left out.
+    pub(super) fn left_out(&self) -> bool {
+        self.left_out.get()
+    }
+
+    /// The library does not take it.
+    pub(super) fn leave_out(&self, seat: &Seat) {
+        if is_secure(&seat.socket.properties) {
+            self.left_out.set(true);
         }
     }
 

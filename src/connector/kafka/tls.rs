@@ -1,9 +1,9 @@
 //! What the library does not say about TLS: which file is unsound, and why a broker is refused.
 
 use super::check;
+use super::socket::Seats;
 use crate::connector::tls::{authorities, certificates, key, told};
 use crate::kafka::property::{Property, find};
-use crate::kafka::settings::Settings;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,17 @@ const KEY: &str = "ssl.key.location";
 /// How long a broker may take to say why, also where both have little of the processor.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Reads the files that the settings name, and has the library try them.
+/// Reads the files that the settings and the sockets of events name, and has the library try them.
 ///
 /// # Errors
 /// What is wrong with one, or that there is none.
-pub(super) fn read(settings: &Settings) -> Result<(), String> {
+pub(super) fn read(seats: &Seats) -> Result<(), String> {
+    let settings = seats.settings();
     let producers = settings.producers.iter().map(|p| &p.properties);
     let consumers = settings.consumers.iter().map(|c| &c.properties);
     let sockets = settings.sockets.iter().map(|s| &s.properties);
-    let mut any = false;
+    // Those that were left out are tried again with the next event, whatever the files say.
+    let mut any = seats.left_out();
     for properties in producers.chain(consumers).chain(sockets) {
         any |= is_secure(properties);
         sound(properties)?;
@@ -37,7 +39,7 @@ pub(super) fn read(settings: &Settings) -> Result<(), String> {
     if !any {
         return Err("no broker is spoken to with TLS".to_owned());
     }
-    let mistakes = check::clients(settings);
+    let mistakes = check::clients(&settings);
     if mistakes.is_empty() {
         Ok(())
     } else {
@@ -45,7 +47,8 @@ pub(super) fn read(settings: &Settings) -> Result<(), String> {
     }
 }
 
-fn is_secure(properties: &[Property]) -> bool {
+/// Whether that is a broker that is spoken to with TLS.
+pub(super) fn is_secure(properties: &[Property]) -> bool {
     let protocol = find(properties, "security.protocol").unwrap_or_default();
     protocol.to_ascii_lowercase().ends_with("ssl")
 }

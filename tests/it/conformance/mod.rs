@@ -9,7 +9,9 @@
 //! constants say so, and the rules say what holds instead.
 
 pub(crate) mod delivery;
+pub(crate) mod descriptor;
 pub(crate) mod engine;
+pub(crate) mod figure;
 pub(crate) mod load;
 pub(crate) mod outage;
 pub(crate) mod peer;
@@ -22,9 +24,11 @@ pub(crate) mod stuck;
 macro_rules! conformance {
     ($peer:path) => {
         $crate::conformance::rules! { $peer:
+            descriptor::the_engine_keeps_no_descriptor_that_it_does_not_need,
             delivery::each_message_arrives_once_and_in_order,
             delivery::an_oversized_message_is_refused_and_the_next_is_not,
             delivery::empty_and_binary_messages_arrive_whole_or_are_refused,
+            figure::figures_tell_of_an_absent_peer_and_of_what_waits_for_it,
             outage::accepted_while_the_peer_is_away_arrives_later,
             outage::a_connection_that_ends_in_mid_message_loses_nothing,
             outage::a_peer_killed_under_load_loses_nothing,

@@ -2,10 +2,12 @@
 //! certificates cost no message.
 
 pub(crate) mod clients;
+mod guard;
 mod matrix;
 mod proxy;
 mod reload;
 mod sasl;
+mod scram;
 mod socket;
 
 /// Properties of Kafka's library as a setting names them: `before` each name, `between` two of them.

@@ -1,7 +1,11 @@
-//! A socket that events go to has one line in `kafka.stats`, whatever becomes of the library's clients and of the engine.
+//! The sockets that events go to: each has one line in `kafka.stats`, whatever becomes of the library's clients and of
+//! the engine, and its certificates are read again like all others, whoever has subscribed it.
+
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::properties;
 use super::proxy::Proxy;
 use crate::certificates::Certificates;
 use crate::kamailio::{Config, Kamailio};
@@ -77,4 +81,124 @@ fn each_keeps_its_line() {
         [one.clone(), two.clone()]
     );
     kamailio.stop();
+}
+
+/// A broker that demands a client's certificate, and a Kamailio whose script subscribes and raises events.
+struct Late {
+    made: Certificates,
+    proxy: Proxy,
+    kafka: Kafka,
+    topic: String,
+    kamailio: Kamailio,
+}
+
+impl Late {
+    fn start() -> Self {
+        let made = Certificates::new();
+        made.renew("shown", "client");
+        let upstream = port::free();
+        let proxy = Proxy::before(upstream, &made, "server", true);
+        let kafka = Kafka::behind(upstream, proxy.port());
+        let topic = kafka.topic();
+        let secure = [
+            ("linger.ms", "1".to_owned()),
+            ("broker.address.family", "v4".to_owned()),
+            ("reconnect.backoff.max.ms", "500".to_owned()),
+            ("security.protocol", "ssl".to_owned()),
+            ("ssl.ca.location", made.path("trusted.pem")),
+            ("ssl.certificate.location", made.path("shown.pem")),
+            ("ssl.key.location", made.path("shown.key")),
+        ];
+        let socket = format!(
+            "kafka:{}/{topic}?{}",
+            kafka.bootstrap(),
+            properties(&secure, "g.", "&")
+        );
+        let kamailio = Config::of("event_kafka")
+            .request(&format!(
+                r#"$var(socket) = "{socket}";
+                   if ($rU == "subscribe") {{ subscribe_event("E_LATE", "$var(socket)"); }}
+                   else {{ raise_event_json("E_LATE", "[\"$rU\"]"); }}
+                   $var(answer) = "rc=" + $rc;"#
+            ))
+            .start();
+        Self {
+            made,
+            proxy,
+            kafka,
+            topic,
+            kamailio,
+        }
+    }
+
+    fn reload(&self) -> Result<serde_json::Value, String> {
+        self.kamailio.try_rpc("event_kafka.tls_reload", &[])
+    }
+
+    fn say(&self, user: &str) {
+        assert_eq!(self.kamailio.sip().message(user, b""), "rc=1", "{user}");
+    }
+}
+
+#[test]
+fn one_that_a_script_has_subscribed_goes_on_with_new_certificates() {
+    needs!("kamailio", "event_kafka", "tansu");
+    let _turn = turn::light();
+    const EACH: u64 = 20;
+    let late = Late::start();
+    late.made.copy("trusted.pem", "ca.pem");
+    let why = late.reload().unwrap_err();
+    assert!(why.contains("no broker is spoken to with TLS"), "{why}");
+    late.say("subscribe");
+    let mut sent = BTreeSet::new();
+    let say = |sent: &mut BTreeSet<String>| {
+        for _ in 0..EACH {
+            let user = format!("u{}", sent.len());
+            late.say(&user);
+            sent.insert(format!(
+                r#"{{"jsonrpc":"2.0","method":"E_LATE","params":["{user}"]}}"#
+            ));
+        }
+    };
+    say(&mut sent);
+    // It is not spoken to before the first event is on its way.
+    late.kamailio.wait_counter("delivered", 1);
+    for (round, name) in (1..).zip(["second", "client", "second"]) {
+        say(&mut sent);
+        late.made.renew("shown", name);
+        assert_eq!(late.reload().unwrap(), "OK");
+        say(&mut sent);
+        late.kamailio.wait_counter("tls_renewals", round);
+        late.made.spoil("shown.pem");
+        let why = late.reload().unwrap_err();
+        assert!(why.contains("shown.pem"), "{why}");
+    }
+    say(&mut sent);
+    let mut topic = late.kafka.records(&late.topic);
+    wait::until("all are there", || {
+        let texts = topic.records().iter().map(|record| record.text());
+        texts.collect::<BTreeSet<_>>() == sent
+    });
+    assert!(late.proxy.saw(&late.made, "second") > 0);
+    late.kamailio.stop();
+}
+
+#[test]
+fn one_that_was_left_out_for_its_files_is_taken_when_they_are_read_again() {
+    needs!("kamailio", "event_kafka", "tansu");
+    let _turn = turn::light();
+    let late = Late::start();
+    late.say("subscribe");
+    late.say("lost");
+    wait::until("it is told", || {
+        let log = late.kamailio.log();
+        log.lines().any(|line| line.contains("are left out"))
+    });
+    late.made.copy("trusted.pem", "ca.pem");
+    assert_eq!(late.reload().unwrap(), "OK");
+    late.kamailio.wait_counter("tls_renewals", 1);
+    late.say("again");
+    let record = late.kafka.records(&late.topic).only();
+    assert!(record.text().contains("again"), "{record:?}");
+    late.kamailio.stop();
 }

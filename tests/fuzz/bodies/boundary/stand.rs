@@ -33,7 +33,7 @@ pub(super) struct Stand {
 
 impl Stand {
     pub(super) fn start() -> Self {
-        lifecycle::sipbus_host_set(&raw const HOST);
+        lifecycle::sipbus_host_set(c"nats".as_ptr(), &raw const HOST);
         place_engine();
         let socket = std::env::temp_dir().join(format!("sipbus-fuzz-{}", std::process::id()));
         settings(&socket);
