@@ -303,6 +303,8 @@ fn may_be_own(frame: &str) -> bool {
 #[test]
 fn suppressions_are_of_others() {
     const ALLOCATORS: &[&str] = &["malloc", "calloc", "realloc", "memalign", "strdup"];
+    // They call nobody back, so what they call need not be named.
+    const LEAVES: &[&str] = &["fun:regcomp"];
     let text = std::fs::read_to_string(root().join("tests/valgrind.supp")).unwrap();
     let mut parts = text.split("\n{\n");
     let mut before = parts.next().unwrap();
@@ -320,8 +322,12 @@ fn suppressions_are_of_others() {
             let function = frame.strip_prefix("fun:");
             function.is_some_and(|function| ALLOCATORS.contains(&function))
         };
-        let maker = frames.iter().find(|frame| !allocates(frame));
-        assert!(maker.is_some_and(|frame| *frame != "..."), "{name}: whose?");
+        let mut makers = frames.iter().skip_while(|frame| allocates(frame));
+        let made_by = match makers.next() {
+            Some(&"...") => makers.next().filter(|frame| LEAVES.contains(frame)),
+            named => named,
+        };
+        assert!(made_by.is_some(), "{name}: whose?");
         for frame in frames.iter().filter(|frame| **frame != "...") {
             assert!(!may_be_own(frame), "{name}: {frame} may be ours");
         }
