@@ -1,5 +1,5 @@
 //! The C ABI from the other side: C programs with a host of their own, compiled as C and as C++ with
-//! every warning, against the real `libsipbus.so`.
+//! every warning and with the sanitizers, against the real `libsipbus.so`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -35,7 +35,9 @@ fn build(source: &str, compiler: &str, standard: &str, folder: &Path) -> PathBuf
             "-Wpedantic",
             "-Wconversion",
         ])
-        .args(["-Wshadow", "-Werror", "-I"])
+        // The library allocates by the program's malloc, so what it reads and leaks is seen, too.
+        .args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
+        .args(["-g", "-Wshadow", "-Werror", "-I"])
         .arg(root.join("include"))
         .arg(root.join(format!("tests/abi_c/{source}.c")))
         .arg("-o")

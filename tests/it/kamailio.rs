@@ -43,7 +43,8 @@ impl Config {
             server,
             port,
             rpc,
-            folder: self.folder,
+            _memory: memory::Verdict::of(self.folder.path()),
+            _folder: self.folder,
         }
     }
 
@@ -92,7 +93,6 @@ impl Config {
         let left = kamailio.server.family().members();
         let log = kamailio.log();
         let status = status.ok_or_else(|| log.clone())?;
-        memory::verify(kamailio.folder.path());
         assert!(left.is_empty(), "processes left: {left:?}");
         Ok((status, log))
     }
@@ -101,7 +101,6 @@ impl Config {
     pub(crate) fn check(self) -> (ExitStatus, String) {
         let mut kamailio = self.spawn(&["-c"]);
         let status = kamailio.server.wait();
-        memory::verify(kamailio.folder.path());
         (status, kamailio.log())
     }
 }
@@ -112,8 +111,10 @@ pub(crate) struct Kamailio {
     pub(crate) server: Server,
     port: u16,
     rpc: Rpc,
+    // Comes to it when the server has been dropped.
+    _memory: memory::Verdict,
     // Holds the configuration, the sockets and the log.
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Kamailio {
@@ -225,7 +226,6 @@ impl Kamailio {
         let lines: Vec<_> = left.iter().map(|pid| process::command_line(*pid)).collect();
         assert!(left.is_empty(), "processes left: {left:?} {lines:?}");
         self.left_no_shared_memory(&family);
-        memory::verify(self.folder.path());
         self.log()
     }
 

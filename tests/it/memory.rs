@@ -10,13 +10,17 @@ use crate::require;
 /// What valgrind writes of each process, in the server's folder.
 const REPORTS: &str = "valgrind.";
 
+fn asked_for() -> bool {
+    std::env::var_os("SIPBUS_VALGRIND").is_some_and(|value| !value.is_empty())
+}
+
 /// The program and its arguments, under valgrind if the tests run so.
 pub(crate) fn watched(
     program: PathBuf,
     args: Vec<String>,
     folder: &Path,
 ) -> (PathBuf, Vec<String>) {
-    if std::env::var_os("SIPBUS_VALGRIND").is_none_or(|value| value.is_empty()) {
+    if !asked_for() {
         return (program, args);
     }
     let valgrind = require::program("valgrind").expect("valgrind is not installed");
@@ -27,8 +31,8 @@ pub(crate) fn watched(
         format!("--log-file={}/{REPORTS}%p", folder.display()),
         format!("--suppressions={}", named.display()),
         "--leak-check=full".to_owned(),
-        "--show-leak-kinds=definite".to_owned(),
-        "--errors-for-leak-kinds=definite".to_owned(),
+        "--show-leak-kinds=definite,indirect".to_owned(),
+        "--errors-for-leak-kinds=definite,indirect".to_owned(),
         "--num-callers=30".to_owned(),
         // For who finds a new leak of the host's.
         "--gen-suppressions=all".to_owned(),
@@ -38,13 +42,33 @@ pub(crate) fn watched(
     (valgrind, all)
 }
 
-/// Requires that valgrind had nothing to say of any process that ran in the folder.
-pub(crate) fn verify(folder: &Path) {
-    let reports = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for report in reports {
-        if report.file_name().to_string_lossy().starts_with(REPORTS) {
-            let text = std::fs::read_to_string(report.path()).unwrap_or_default();
-            assert!(text.is_empty(), "valgrind reports:\n{text}");
+/// How many requests a second: not more than are answered in time, or sipp would send them again.
+pub(crate) fn paced(rate: u32) -> u32 {
+    if asked_for() { rate.div_ceil(6) } else { rate }
+}
+
+/// Requires, when it is dropped, that valgrind had nothing to say of any process that ran in the folder:
+/// whatever way they ended. It is dropped after the server, whose processes have ended then.
+pub(crate) struct Verdict(PathBuf);
+
+impl Verdict {
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self(folder.into())
+    }
+}
+
+impl Drop for Verdict {
+    fn drop(&mut self) {
+        if !asked_for() || std::thread::panicking() {
+            return;
         }
+        let entries = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let reports: Vec<_> = entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(REPORTS))
+            .map(|entry| std::fs::read_to_string(entry.path()).unwrap_or_default())
+            .collect();
+        assert!(!reports.is_empty(), "nothing ran under valgrind");
+        let text = reports.concat();
+        assert!(text.is_empty(), "valgrind reports:\n{text}");
     }
 }

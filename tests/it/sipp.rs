@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 use crate::process::Server;
-use crate::require;
+use crate::{memory, require};
 
 /// A running sipp.
 pub(crate) struct Sipp {
@@ -26,7 +26,7 @@ impl Sipp {
             .tempdir()
             .unwrap();
         let target = format!("127.0.0.1:{port}");
-        let (rate, calls) = (rate.to_string(), calls.to_string());
+        let (rate, calls) = (memory::paced(rate).to_string(), calls.to_string());
         let args = [
             "-sf",
             &file.display().to_string(),

@@ -138,6 +138,7 @@ fn the_counters_tell_what_happened() {
     }
     kamailio.wait_counter("delivered", 20);
     kamailio.wait_counter("received", 5);
+    kamailio.wait_counter("consumed", 5);
     drop(client);
     kamailio.wait_counter("disconnections", 1);
     let stats = kamailio.rpc("evapi.stats", &[]);
