@@ -76,6 +76,23 @@ fn room_is_reused_only_after_its_release() {
     });
 }
 
+/// As above, by a process that comes when there may be room already.
+#[test]
+fn who_attaches_writes_only_where_it_was_released() {
+    loom::model(|| {
+        let ring = ring();
+        let mut producer = Producer::attach(ring.clone());
+        for round in 0..4_u8 {
+            producer.push(&[&[round; 8]]).unwrap();
+        }
+        let mut consumer = Consumer::attach(ring.clone());
+        let sender = thread::spawn(move || Producer::attach(ring).push(&[&[9; 8]]).is_ok());
+        assert_eq!(consumer.take().unwrap().unwrap(), [0; 8]);
+        consumer.release(consumer.cursor());
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn a_staged_frame_is_not_seen() {
     loom::model(|| {
