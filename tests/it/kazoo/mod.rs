@@ -6,6 +6,7 @@ mod bad_argument;
 mod bad_setting;
 pub(crate) mod broker;
 pub(crate) mod bus;
+mod database;
 mod engine;
 mod event_interface;
 mod events;
@@ -23,5 +24,7 @@ mod presence;
 mod query;
 mod subscribe;
 mod tls;
+mod watcher;
+mod workers;
 
 crate::conformance::conformance!(crate::kazoo::peer::Peer);
