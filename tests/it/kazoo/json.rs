@@ -132,7 +132,8 @@ fn hostile_paths_and_documents_are_harmless() {
 fn the_dialect_is_the_one_of_the_original() {
     needs!("kamailio", "kazoo");
     let _turn = turn::light();
-    let kamailio = with(r#"$var(answer) = $(var(json){kz.json,a});"#);
+    // Newer Kamailio sends no answer with an empty reason.
+    let kamailio = with(r#"$var(answer) = "a=" + $(var(json){kz.json,a});"#);
     let mut sip = kamailio.sip();
     for (document, value) in [
         ("{'a':'x'}", "x"),
@@ -148,7 +149,8 @@ fn the_dialect_is_the_one_of_the_original() {
         ("{a:1}", ""),
         ("", ""),
     ] {
-        assert_eq!(sip.message("x", document.as_bytes()), value, "{document}");
+        let answer = sip.message("x", document.as_bytes());
+        assert_eq!(answer, format!("a={value}"), "{document}");
     }
     kamailio.stop();
 }
