@@ -16,7 +16,6 @@ mod exchange;
 pub mod fuzzing;
 mod inboxes;
 mod line;
-mod over;
 mod presence;
 mod protocol;
 mod publish;

@@ -1,8 +1,8 @@
 use super::confirm::Tags;
 use super::encode::{Content, put_ack, put_content, put_heartbeat, put_method, put_short};
 use super::exchange::{Exchanges, Passage};
-use super::over::{OVER_MAX, Over};
 use super::protocol::{Closing, Deliver, FRAME_MIN, Frame, Method, method, parse};
+use super::query::over::{OVER_MAX, Over};
 use crate::frame::kazoo::Waiter;
 use bytes::{BufMut, BytesMut};
 use proptest::prelude::proptest;

@@ -3,6 +3,7 @@
 //! Those of suspended transactions also stand in the roster, where the next engine finds them if
 //! this one dies: it tells each at once that there will be no answer.
 
+pub(super) mod over;
 mod pending;
 mod row;
 

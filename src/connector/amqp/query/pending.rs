@@ -1,7 +1,7 @@
 //! Queries that wait for their answers: by number, by what the answer's `Msg-ID` will be, by deadline.
 
+use super::over::{OVER_MAX, Over};
 use crate::clock::monotonic_ms;
-use crate::connector::amqp::over::{OVER_MAX, Over};
 use crate::frame::kazoo::{Query, Waiter};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 

@@ -9,11 +9,11 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 /// More than a lane's unconfirmed frames can be.
-pub(super) const OVER_MAX: usize = 8192;
+pub(in crate::connector::amqp) const OVER_MAX: usize = 8192;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Over {
+pub(in crate::connector::amqp) struct Over {
     key: RandomState,
     known: HashSet<u64>,
     /// The oldest first.
@@ -36,13 +36,23 @@ impl Over {
     }
 
     /// Whether it has ended.
-    pub(super) fn has(&self, waiter: Waiter, deadline_ms: u64, msg_id: &[u8]) -> bool {
+    pub(in crate::connector::amqp) fn has(
+        &self,
+        waiter: Waiter,
+        deadline_ms: u64,
+        msg_id: &[u8],
+    ) -> bool {
         let number = self.number(waiter, deadline_ms, msg_id);
         self.known.contains(&number)
     }
 
     /// It ends now; the oldest is forgotten where there are too many.
-    pub(super) fn add(&mut self, waiter: Waiter, deadline_ms: u64, msg_id: &[u8]) {
+    pub(in crate::connector::amqp) fn add(
+        &mut self,
+        waiter: Waiter,
+        deadline_ms: u64,
+        msg_id: &[u8],
+    ) {
         let number = self.number(waiter, deadline_ms, msg_id);
         if self.known.insert(number) {
             self.order.push_back(number);
