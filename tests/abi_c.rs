@@ -35,7 +35,7 @@ fn build(source: &str, compiler: &str, standard: &str, folder: &Path) -> PathBuf
             "-Wpedantic",
             "-Wconversion",
         ])
-        // The library allocates by the program's malloc, so what it reads and leaks is seen, too.
+        // The library allocates by the program's malloc, so what it leaks or frees wrongly is seen, too.
         .args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
         .args(["-g", "-Wshadow", "-Werror", "-I"])
         .arg(root.join("include"))

@@ -7,7 +7,7 @@
 #include "suspend.h"
 
 #include "core/dprint.h"
-#include "core/mod_fix.h"
+#include "core/error.h"
 #include "core/pt.h"
 
 /* Each function evaluates its parameters and calls one of these. */

@@ -6,7 +6,7 @@
 #include "report.h"
 
 #include "core/dprint.h"
-#include "core/mod_fix.h"
+#include "core/error.h"
 #include "core/pt.h"
 
 static int invalid(const char *why)

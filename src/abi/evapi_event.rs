@@ -9,7 +9,7 @@ use super::instance;
 use super::slice::{Slice, write_out};
 use crate::evapi::counter;
 use crate::frame::evapi::{Connection, Event, Order, What};
-use crate::host::{Level, event_route, log};
+use crate::host::{Level, event_route, log, log_of};
 use crate::module::handled;
 use crate::shm::inbox::Inbox;
 use std::cell::{Cell, RefCell};
@@ -169,7 +169,7 @@ fn admit(process: u32, event: &Event<'_>) {
 pub extern "C" fn evapi_close(process: u32) -> c_int {
     guard("evapi_close", -1, || {
         let Some(event) = CURRENT.get() else {
-            log(Level::Error, "evapi_close: there is no client here");
+            log_of(NAME, Level::Error, "evapi_close: there is no client here");
             return -1;
         };
         let generation = event.connection.generation;
@@ -179,7 +179,11 @@ pub extern "C" fn evapi_close(process: u32) -> c_int {
         }
         let order = order(process, Order::Close(event.connection), &event.connection);
         if order.is_none() {
-            log(Level::Error, "evapi_close: the engine takes no orders");
+            log_of(
+                NAME,
+                Level::Error,
+                "evapi_close: the engine takes no orders",
+            );
             return -1;
         }
         // Only now: its messages are left out from here on.
@@ -197,12 +201,12 @@ pub extern "C" fn evapi_set_tag(process: u32, tag: Slice) -> c_int {
     guard("evapi_set_tag", -1, || {
         let tag = tag.get();
         if let Err(why) = check_tag(tag) {
-            log(Level::Error, &format!("evapi_set_tag: {why}"));
+            log_of(NAME, Level::Error, &format!("evapi_set_tag: {why}"));
             return -1;
         }
         let event = CURRENT.get().filter(|event| event.what != What::Closed);
         let Some(event) = event else {
-            log(Level::Error, "evapi_set_tag: there is no client here");
+            log_of(NAME, Level::Error, "evapi_set_tag: there is no client here");
             return -1;
         };
         let order = order(

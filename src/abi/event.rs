@@ -9,7 +9,7 @@ use crate::events::name;
 use crate::events::notification::{Notification, Value};
 use crate::events::socket::Socket;
 use crate::frame::kafka::{Publish, To};
-use crate::host::{Level, log};
+use crate::host::{Level, log_of};
 use crate::shm::registry::count;
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -37,7 +37,8 @@ pub extern "C" fn sipbus_event_begin(event: Slice) -> c_int {
     guard("sipbus_event_begin", -1, || {
         begin(event.get()).unwrap_or_else(|why| {
             let shown = event_kafka::shown(event.get());
-            log(
+            log_of(
+                event_kafka::NAME,
                 Level::Error,
                 &format!("raise_event: the event \"{shown}\" {why}"),
             );
@@ -102,7 +103,8 @@ pub extern "C" fn sipbus_event_set(params: Slice) -> c_int {
     guard("sipbus_event_set", -1, || {
         let set = NEW.with_borrow_mut(|new| new.set(params.get()));
         let Err(why) = set else { return 0 };
-        log(
+        log_of(
+            event_kafka::NAME,
             Level::Error,
             &format!("raise_event: the parameters are not JSON: {why}"),
         );

@@ -38,14 +38,8 @@ pub extern "C" fn sipbus_event_kafka_configure(connection_events: c_int) -> c_in
             let document = check::settings(NAME, &settings)?;
             Ok((settings, document))
         });
-        let (settings, document) = match checked {
-            Ok(checked) => checked,
-            Err(mistakes) => {
-                for mistake in mistakes {
-                    log(Level::Error, &format!("modparam {NAME}: {mistake}"));
-                }
-                return -1;
-            }
+        let Some((settings, document)) = instance::checked(NAME, checked) else {
+            return -1;
         };
         let has_callback = given.iter().any(|(name, _)| name == "event_callback");
         log_routes(&settings, has_callback);

@@ -11,7 +11,7 @@ use crate::events::socket::Socket;
 use crate::events::subscription::Subscription;
 use crate::host::raw::sipbus_report;
 use crate::host::report::Report;
-use crate::host::{Level, log};
+use crate::host::{Level, log_of};
 use crate::kafka::settings::Settings;
 use crate::shm::registry::{Entry, Expiry, Refusal, count};
 use std::cell::RefCell;
@@ -36,7 +36,11 @@ pub extern "C" fn sipbus_event_known(event: Slice) -> c_int {
             }
             Err(why) => {
                 let shown = event_kafka::shown(event.get());
-                log(Level::Error, &format!("the event \"{shown}\" {why}"));
+                log_of(
+                    event_kafka::NAME,
+                    Level::Error,
+                    &format!("the event \"{shown}\" {why}"),
+                );
                 -1
             }
         }
@@ -54,7 +58,11 @@ pub extern "C" fn sipbus_event_socket_known(socket: Slice) -> c_int {
                 0
             }
             Err(why) => {
-                log(Level::Error, &format!("subscribe_event: {why}"));
+                log_of(
+                    event_kafka::NAME,
+                    Level::Error,
+                    &format!("subscribe_event: {why}"),
+                );
                 -1
             }
         }
@@ -77,7 +85,8 @@ pub extern "C" fn sipbus_events_create() -> c_int {
         let tables = match event_table::create(settings.subscriptions_max) {
             Ok(tables) => tables,
             Err(error) => {
-                log(
+                log_of(
+                    event_kafka::NAME,
                     Level::Error,
                     &format!("the tables of events cannot be made: {error}"),
                 );
@@ -92,7 +101,11 @@ pub extern "C" fn sipbus_events_create() -> c_int {
             mistakes.extend(subscribe_at_start(tables, line).err());
         }
         for mistake in &mistakes {
-            log(Level::Error, &format!("events: {mistake}"));
+            log_of(
+                event_kafka::NAME,
+                Level::Error,
+                &format!("events: {mistake}"),
+            );
         }
         if mistakes.is_empty() { 0 } else { -1 }
     })
@@ -132,7 +145,11 @@ pub extern "C" fn subscribe_event(event: Slice, socket: Slice, expire: i64) -> c
         match change(event.get(), socket.get(), expire) {
             Ok(()) => 1,
             Err(why) => {
-                log(Level::Error, &format!("subscribe_event: {why}"));
+                log_of(
+                    event_kafka::NAME,
+                    Level::Error,
+                    &format!("subscribe_event: {why}"),
+                );
                 -1
             }
         }

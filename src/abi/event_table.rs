@@ -1,10 +1,10 @@
 //! The tables of events and subscriptions, and what a process remembers of them.
 
-use super::instance;
+use super::{event_kafka, instance};
 use crate::clock::monotonic_seconds as now;
 use crate::events::name;
 use crate::events::socket::Socket;
-use crate::host::{Level, event_route, log};
+use crate::host::{Level, event_route, log_of};
 use crate::shm::registry::{Entry, Expiry, Place, Registry};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -101,7 +101,7 @@ impl Tables {
             if taken.is_err() {
                 let text =
                     format!("the event {name} is not listed: there are {EVENTS_MAX} already");
-                log(Level::Warning, &text);
+                log_of(event_kafka::NAME, Level::Warning, &text);
             }
             self.events.place(bytes, b"", 0)
         })

@@ -7,7 +7,7 @@ use super::kazoo_json;
 use super::kazoo_query::{completed, set_result};
 use super::slice::{Slice, write_out};
 use crate::frame::kazoo::{Arrived, Event, Suspended};
-use crate::host::{Level, event_route, log};
+use crate::host::{Level, event_route, log, log_of};
 use crate::kazoo::json::{Value, parse};
 use crate::kazoo::route::{Keys, candidates, connection_event};
 use crate::module::handled;
@@ -176,7 +176,8 @@ impl Worker {
             }
             Event::Answer(suspended, message) => Some(resumed(&suspended, Some(&message))),
             Event::Failed(suspended, reason) => {
-                log(
+                log_of(
+                    NAME,
                     Level::Debug,
                     &format!("kazoo_async_query: {}", reason.text()),
                 );

@@ -1,10 +1,10 @@
 //! Presence from messages: the rows that the shim writes.
 
 use super::guard::guard;
-use super::kazoo::known;
+use super::kazoo::{NAME, known};
 use super::kazoo_json;
 use super::slice::{Slice, write_out};
-use crate::host::{Level, log};
+use crate::host::{Level, log_of};
 use crate::kazoo::json::Mistake;
 use crate::kazoo::presence::{self, Package, Row, Style};
 use std::cell::RefCell;
@@ -74,7 +74,7 @@ pub extern "C" fn sipbus_kazoo_presence(kind: u32, json: Slice, out: *mut KazooR
             None => -1,
             Some(None) => 0,
             Some(Some(Err(why))) => {
-                log(Level::Error, &format!("kazoo_pua_publish: {why}"));
+                log_of(NAME, Level::Error, &format!("kazoo_pua_publish: {why}"));
                 -1
             }
             Some(Some(Ok(row))) => ROW.with_borrow_mut(|place| {

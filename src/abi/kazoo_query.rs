@@ -8,7 +8,7 @@ use super::kazoo_json;
 use super::slice::{Slice, text, write_out};
 use crate::clock::monotonic_ms;
 use crate::frame::kazoo::{Arrived, Order, Query, Reason, Suspended, Waiter};
-use crate::host::{Level, log};
+use crate::host::{Level, log_of};
 use crate::kazoo::json::Value;
 use crate::kazoo::{SHORT_BYTES_MAX, counter, payload};
 use crate::shm::mailbox::{Mailbox, Outcome};
@@ -106,7 +106,8 @@ pub extern "C" fn kazoo_query(process: u32, timeout_ms: i64) -> c_int {
                 return -1;
             };
             let Some(generation) = mailbox.open() else {
-                log(
+                log_of(
+                    NAME,
                     Level::Warning,
                     "kazoo_query: the engine is stopped in the middle of an answer",
                 );
@@ -209,7 +210,7 @@ fn answered(reply: &[u8]) -> c_int {
 fn tell(reason: u32) {
     let reason = u16::try_from(reason).ok().and_then(Reason::from_number);
     let why = reason.map_or("the engine says no", Reason::text);
-    log(Level::Debug, &format!("kazoo_query: {why}"));
+    log_of(NAME, Level::Debug, &format!("kazoo_query: {why}"));
 }
 
 fn timeout(timeout_ms: i64) -> u64 {

@@ -1,9 +1,9 @@
 //! The subscriptions of the kazoo module: they are made while Kamailio starts.
 
 use super::guard::guard;
-use super::kazoo::complete;
+use super::kazoo::{NAME, complete};
 use super::slice::Slice;
-use crate::host::{Level, log};
+use crate::host::{Level, log_of};
 use crate::kazoo::subscription::Subscription;
 use crate::kazoo::table::SUBSCRIPTIONS_MAX;
 use std::cell::RefCell;
@@ -63,7 +63,8 @@ pub extern "C" fn kazoo_subscribe_simple(
 fn subscribe(read: impl FnOnce() -> Result<Subscription, String>) -> c_int {
     STARTING.with_borrow_mut(|starting| {
         let Some((subscriptions, sound)) = starting else {
-            log(
+            log_of(
+                NAME,
                 Level::Error,
                 "kazoo_subscribe: only event_route[kazoo:mod-init] can subscribe",
             );
@@ -77,7 +78,7 @@ fn subscribe(read: impl FnOnce() -> Result<Subscription, String>) -> c_int {
             Ok(_) => format!("there are {SUBSCRIPTIONS_MAX} subscriptions already"),
             Err(why) => why,
         };
-        log(Level::Error, &format!("kazoo_subscribe: {why}"));
+        log_of(NAME, Level::Error, &format!("kazoo_subscribe: {why}"));
         *sound = false;
         -1
     })

@@ -37,15 +37,23 @@ fn a_line_of_the_engine_bears_the_name_of_its_module() {
 
 #[test]
 fn a_mistake_in_the_settings_is_told_as_its_module_s() {
-    needs!("kamailio", "evapi", "nats");
+    needs!("kamailio", "evapi", "event_kafka", "nats");
     let _turn = turn::light();
-    let config = Config::at("nats://127.0.0.1:1")
-        .after("loadmodule \"evapi.so\"\nmodparam(\"evapi\", \"bind_addr\", \"nowhere\")");
-    let (_, log) = config.refused();
-    let told = log.lines().filter(|line| line.contains("modparam evapi"));
-    let told: Vec<&str> = told.collect();
-    assert!(!told.is_empty(), "{log}");
-    for line in told {
-        assert!(line.contains(": evapi ["), "{line}");
+    let mistakes = [
+        ("evapi", "bind_addr", "nowhere"),
+        ("event_kafka", "broker_id", "nowhere"),
+    ];
+    for (module, setting, value) in mistakes {
+        let config = Config::at("nats://127.0.0.1:1").after(&format!(
+            "loadmodule \"{module}.so\"\nmodparam(\"{module}\", \"{setting}\", \"{value}\")"
+        ));
+        let (_, log) = config.refused();
+        let about = format!("modparam {module}");
+        let told = log.lines().filter(|line| line.contains(&about));
+        let told: Vec<&str> = told.collect();
+        assert!(!told.is_empty(), "{log}");
+        for line in told {
+            assert!(line.contains(&format!(": {module} [")), "{line}");
+        }
     }
 }

@@ -206,6 +206,8 @@ fn a_sleeping_route_holds_up_its_own_worker_only() {
     seen.publish("slow", "x");
     seen.publish("slow", "x");
     wait::until("the route sleeps", || kamailio.counted("asleep") == 1);
+    assert!(kamailio.counter("inboxes_used") > 0);
+    assert_eq!(kamailio.counter("lanes_used"), 0);
     for _ in 0..100 {
         seen.publish("quick", "x");
     }
@@ -215,5 +217,8 @@ fn a_sleeping_route_holds_up_its_own_worker_only() {
     kamailio.set("wake", 1);
     let texts: Vec<String> = seen.wait_for(102).iter().map(text).collect();
     assert_eq!(texts.iter().filter(|text| *text == "slow").count(), 2);
+    wait::until("no event waits any more", || {
+        kamailio.counter("inboxes_used") == 0
+    });
     kamailio.stop();
 }
