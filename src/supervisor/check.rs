@@ -1,7 +1,7 @@
 //! Settings that only the engine's libraries understand are checked by the engine's program, which a
 //! starting Kamailio runs once for it.
 
-use super::{argument, engine_path, user_environment};
+use super::{argument, engine_environment, engine_path};
 use crate::engine_document::Document;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -29,7 +29,7 @@ fn run(module: &str, settings: &serde_json::Value) -> io::Result<Vec<String>> {
     command
         .arg(format!("--{}", argument::CHECK))
         .env_clear()
-        .envs(user_environment())
+        .envs(engine_environment())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut engine = command.spawn()?;

@@ -1,6 +1,6 @@
 //! One run of the engine's program.
 
-use super::{LOG_RECORD_BYTES_MAX, Supervised, argument, engine_path, user_environment};
+use super::{LOG_RECORD_BYTES_MAX, Supervised, argument, engine_environment, engine_path};
 use crate::host::{Level, log};
 use crate::shm::inherit::leave_only;
 use rustix::event::{PollFd, PollFlags};
@@ -60,13 +60,12 @@ impl Engine {
             kept.push(*listener);
         }
         leave_only(&kept)?;
-        // The engine's environment is empty but for what its libraries are asked to do by users.
         // A process group of its own keeps a terminal's Ctrl-C away from it.
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .env_clear()
-            .envs(user_environment())
+            .envs(engine_environment())
             .process_group(0);
         let child = command.spawn()?;
         Ok(Self {
