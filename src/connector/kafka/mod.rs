@@ -11,6 +11,7 @@ mod ledger;
 mod notice;
 mod parts;
 mod presence;
+mod producer;
 mod publish;
 mod reader;
 mod report;

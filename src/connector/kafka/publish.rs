@@ -7,8 +7,7 @@
 use super::ledger::{Ledger, Outcome, PAGES, Tally};
 use super::notice::Notices;
 use super::presence::Presence;
-use super::send::{Sent, Session};
-use super::session::Client;
+use super::send::{Producers, Sent};
 use super::socket::Seats;
 use crate::kafka::settings::Settings;
 use crate::link::{Outbound, Turn, Verdict};
@@ -41,12 +40,12 @@ enum End<'a> {
     Drained,
     /// All that is on its way is to be sent again.
     Failed,
-    /// Clients with new certificates go on.
+    /// Producers with new certificates go on.
     Renewed(Box<Opened<'a>>),
 }
 
-/// Clients, and the pages that they will be done with.
-type Opened<'a> = (Session<'a>, Receiver<u16>);
+/// Producers, and the pages that they will be done with.
+type Opened<'a> = (Producers<'a>, Receiver<u16>);
 
 /// What the publisher needs besides the lanes.
 pub(super) struct Desk {
@@ -100,7 +99,7 @@ fn open(desk: &Desk) -> Result<Opened<'_>, String> {
         Arc::clone(&desk.reported),
         desk.notices.clone(),
     );
-    Ok((Session::open(desk, ledger)?, finished))
+    Ok((Producers::open(desk, ledger)?, finished))
 }
 
 /// Waits until then, or for ever.
@@ -120,7 +119,7 @@ struct Parked {
 struct Publisher<'o, 'a> {
     desk: &'a Desk,
     outbound: &'o mut Outbound,
-    sender: Session<'a>,
+    producers: Producers<'a>,
     finished: Receiver<u16>,
     /// The turns on the pages, by page.
     turns: Vec<Option<Turn>>,
@@ -133,12 +132,12 @@ struct Publisher<'o, 'a> {
 }
 
 impl<'o, 'a> Publisher<'o, 'a> {
-    fn new(desk: &'a Desk, outbound: &'o mut Outbound, (sender, finished): Opened<'a>) -> Self {
+    fn new(desk: &'a Desk, outbound: &'o mut Outbound, (producers, finished): Opened<'a>) -> Self {
         let pages = || 0..PAGES;
         Self {
             desk,
             outbound,
-            sender,
+            producers,
             finished,
             turns: pages().map(|_| None).collect(),
             done: vec![false; PAGES],
@@ -157,11 +156,11 @@ impl<'o, 'a> Publisher<'o, 'a> {
         renewals: &mut watch::Receiver<u64>,
     ) -> End<'a> {
         let mut draining = false;
-        // Clients with new certificates, and until when they wait.
+        // Producers with new certificates, and until when they wait.
         let mut renewal: Option<(Instant, Box<Opened<'a>>)> = None;
         loop {
             self.collect();
-            if self.sender.ledger.is_failed() {
+            if self.producers.ledger.is_failed() {
                 return End::Failed;
             }
             if renewal.is_none() && self.fill() {
@@ -191,18 +190,18 @@ impl<'o, 'a> Publisher<'o, 'a> {
                     match open(self.desk) {
                         Ok(opened) => {
                             renewal = Some((Instant::now() + RENEWAL_WAIT, Box::new(opened)));
-                            self.sender.clients.iter().for_each(Client::flush);
+                            self.producers.flush();
                         }
                         Err(why) => self.desk.presence.not_renewed(&why),
                     }
                 }
                 () = sleep_until(limit), if limit.is_some() => {}
-                () = self.sender.ledger.settled.notified() => {}
+                () = self.producers.ledger.settled.notified() => {}
                 () = tokio::time::sleep(FULL_PAUSE), if full => {}
                 _ = drain.wait_for(|drain| *drain), if !draining => {
                     draining = true;
                     self.desk.presence.draining();
-                    self.sender.clients.iter().for_each(Client::flush);
+                    self.producers.flush();
                 }
             }
         }
@@ -211,13 +210,13 @@ impl<'o, 'a> Publisher<'o, 'a> {
     /// Hands frames to the library. True if there were any.
     fn fill(&mut self) -> bool {
         let Self {
-            sender,
+            producers,
             outbound,
             parked,
             ..
         } = self;
         if let Some(waiting) = parked
-            && sender.send(&waiting.frame, waiting.page, true) == Sent::Full
+            && producers.send(&waiting.frame, waiting.page, true) == Sent::Full
         {
             return false;
         }
@@ -226,19 +225,21 @@ impl<'o, 'a> Publisher<'o, 'a> {
             let Some(page) = self.free.pop() else {
                 return turn > 0;
             };
-            sender.ledger.begin(page);
-            let taken = outbound.turn(TURN_COST, |frame| match sender.send(frame, page, false) {
-                Sent::Done => Verdict::Sent(frame.len()),
-                Sent::Never => Verdict::Rejected,
-                Sent::Full => {
-                    let frame = frame.to_vec();
-                    *parked = Some(Parked { frame, page });
-                    Verdict::Sent(TURN_COST)
+            producers.ledger.begin(page);
+            let taken = outbound.turn(TURN_COST, |frame| {
+                match producers.send(frame, page, false) {
+                    Sent::Done => Verdict::Sent(frame.len()),
+                    Sent::Never => Verdict::Rejected,
+                    Sent::Full => {
+                        let frame = frame.to_vec();
+                        *parked = Some(Parked { frame, page });
+                        Verdict::Sent(TURN_COST)
+                    }
                 }
             });
             let Some(taken) = taken else {
                 // A lane that turned out to be broken may have left something on it.
-                if sender.ledger.is_blank(page) {
+                if producers.ledger.is_blank(page) {
                     self.free.push(page);
                 }
                 return turn > 0;
@@ -253,7 +254,7 @@ impl<'o, 'a> Publisher<'o, 'a> {
                 lane.push_back(page);
                 *place = Some(taken);
             }
-            sender.ledger.settle(page, false);
+            producers.ledger.settle(page, false);
             if parked.is_some() {
                 return true;
             }
@@ -295,7 +296,7 @@ impl<'o, 'a> Publisher<'o, 'a> {
             pages.pop_front();
             *done = false;
             if let Some(mut turn) = turn.take() {
-                turn.reject(self.sender.ledger.failed(page));
+                turn.reject(self.producers.ledger.failed(page));
                 self.outbound.release_turn(&turn);
             }
             self.free.push(page);
