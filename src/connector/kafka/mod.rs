@@ -9,6 +9,7 @@ mod consume;
 mod group;
 mod ledger;
 mod notice;
+mod pages;
 mod parts;
 mod presence;
 mod producer;

@@ -4,15 +4,15 @@
 //! lane in one turn are a page of the ledger; a lane's pages are released in their order, each when all
 //! of its messages have their delivery report.
 
-use super::ledger::{Ledger, Outcome, PAGES, Tally};
+use super::ledger::{Ledger, Outcome, Tally};
 use super::notice::Notices;
+use super::pages::Pages;
 use super::presence::Presence;
 use super::send::{Producers, Sent};
 use super::socket::Seats;
 use crate::kafka::settings::Settings;
-use crate::link::{Outbound, Turn, Verdict};
+use crate::link::{Outbound, Verdict};
 use crossbeam_channel::{Receiver, Sender};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,31 +121,18 @@ struct Publisher<'o, 'a> {
     outbound: &'o mut Outbound,
     producers: Producers<'a>,
     finished: Receiver<u16>,
-    /// The turns on the pages, by page.
-    turns: Vec<Option<Turn>>,
-    /// Pages that are done and wait for older ones of their lane.
-    done: Vec<bool>,
-    /// Pages by lane, oldest first.
-    lanes: Vec<VecDeque<u16>>,
-    free: Vec<u16>,
+    pages: Pages,
     parked: Option<Parked>,
 }
 
 impl<'o, 'a> Publisher<'o, 'a> {
     fn new(desk: &'a Desk, outbound: &'o mut Outbound, (producers, finished): Opened<'a>) -> Self {
-        let pages = || 0..PAGES;
         Self {
             desk,
             outbound,
             producers,
             finished,
-            turns: pages().map(|_| None).collect(),
-            done: vec![false; PAGES],
-            lanes: Vec::new(),
-            free: pages()
-                .rev()
-                .filter_map(|page| u16::try_from(page).ok())
-                .collect(),
+            pages: Pages::new(),
             parked: None,
         }
     }
@@ -168,22 +155,21 @@ impl<'o, 'a> Publisher<'o, 'a> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let waiting = self.free.len() < PAGES;
-            let quiet = !waiting && self.parked.is_none();
+            let quiet = self.pages.are_all_free() && self.parked.is_none();
             let limit = renewal.as_ref().map(|(limit, _)| *limit);
             if let Some((_, renewed)) =
                 renewal.take_if(|(limit, _)| quiet || *limit <= Instant::now())
             {
                 return End::Renewed(renewed);
             }
-            if draining && !waiting && self.parked.is_none() {
+            if draining && quiet {
                 self.outbound.close();
                 if self.outbound.is_empty() {
                     return End::Drained;
                 }
                 continue;
             }
-            let (full, room) = (self.parked.is_some(), !self.free.is_empty());
+            let (full, room) = (self.parked.is_some(), self.pages.is_any_free());
             tokio::select! {
                 () = self.outbound.ready(), if room && !full && renewal.is_none() => {}
                 Ok(()) = renewals.changed(), if renewal.is_none() => {
@@ -212,6 +198,7 @@ impl<'o, 'a> Publisher<'o, 'a> {
         let Self {
             producers,
             outbound,
+            pages,
             parked,
             ..
         } = self;
@@ -222,7 +209,7 @@ impl<'o, 'a> Publisher<'o, 'a> {
         }
         *parked = None;
         for turn in 0..TURNS {
-            let Some(page) = self.free.pop() else {
+            let Some(page) = pages.take() else {
                 return turn > 0;
             };
             producers.ledger.begin(page);
@@ -240,20 +227,11 @@ impl<'o, 'a> Publisher<'o, 'a> {
             let Some(taken) = taken else {
                 // A lane that turned out to be broken may have left something on it.
                 if producers.ledger.is_blank(page) {
-                    self.free.push(page);
+                    pages.put_back(page);
                 }
                 return turn > 0;
             };
-            if self.lanes.len() <= taken.lane() {
-                self.lanes.resize_with(taken.lane() + 1, VecDeque::new);
-            }
-            if let (Some(lane), Some(place)) = (
-                self.lanes.get_mut(taken.lane()),
-                self.turns.get_mut(usize::from(page)),
-            ) {
-                lane.push_back(page);
-                *place = Some(taken);
-            }
+            pages.fill(page, taken);
             producers.ledger.settle(page, false);
             if parked.is_some() {
                 return true;
@@ -264,42 +242,22 @@ impl<'o, 'a> Publisher<'o, 'a> {
 
     /// Releases the pages that are done.
     fn collect(&mut self) {
+        let Self {
+            producers,
+            outbound,
+            pages,
+            ..
+        } = self;
         let mut any = false;
         while let Ok(page) = self.finished.try_recv() {
             any = true;
-            if let Some(done) = self.done.get_mut(usize::from(page)) {
-                *done = true;
-            }
-            let turn = self.turns.get(usize::from(page)).copied().flatten();
-            if let Some(lane) = turn.map(|turn| turn.lane()) {
-                self.release(lane);
-            }
+            pages.finish(page, |page, mut turn| {
+                turn.reject(producers.ledger.failed(page));
+                outbound.release_turn(&turn);
+            });
         }
         if any {
             self.desk.presence.show(&self.desk.tallies);
-        }
-    }
-
-    fn release(&mut self, lane: usize) {
-        let Some(pages) = self.lanes.get_mut(lane) else {
-            return;
-        };
-        while let Some(page) = pages.front().copied() {
-            let index = usize::from(page);
-            let (Some(done), Some(turn)) = (self.done.get_mut(index), self.turns.get_mut(index))
-            else {
-                return;
-            };
-            if !*done {
-                return;
-            }
-            pages.pop_front();
-            *done = false;
-            if let Some(mut turn) = turn.take() {
-                turn.reject(self.producers.ledger.failed(page));
-                self.outbound.release_turn(&turn);
-            }
-            self.free.push(page);
         }
     }
 }
