@@ -22,6 +22,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod workers;
 
 use super::Connector;
 use super::tls::Held;
