@@ -1,6 +1,7 @@
 //! What the library says of the settings before anything runs.
 
-use super::session::{config, explain};
+use super::producer::config;
+use super::session::explain;
 use crate::kafka::settings::Settings;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;

@@ -9,8 +9,10 @@ mod consume;
 mod group;
 mod ledger;
 mod notice;
+mod pages;
 mod parts;
 mod presence;
+mod producer;
 mod publish;
 mod reader;
 mod report;
@@ -20,6 +22,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod workers;
 
 use super::Connector;
 use super::tls::Held;

@@ -4,16 +4,15 @@
 //! lane in one turn are a page of the ledger; a lane's pages are released in their order, each when all
 //! of its messages have their delivery report.
 
-use super::ledger::{Ledger, Outcome, PAGES, Tally};
+use super::ledger::{Ledger, Outcome, Tally};
 use super::notice::Notices;
+use super::pages::Pages;
 use super::presence::Presence;
-use super::send::{Sent, Session};
-use super::session::Client;
+use super::send::{Producers, Sent};
 use super::socket::Seats;
 use crate::kafka::settings::Settings;
-use crate::link::{Outbound, Turn, Verdict};
+use crate::link::{Outbound, Verdict};
 use crossbeam_channel::{Receiver, Sender};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,12 +40,12 @@ enum End<'a> {
     Drained,
     /// All that is on its way is to be sent again.
     Failed,
-    /// Clients with new certificates go on.
+    /// Producers with new certificates go on.
     Renewed(Box<Opened<'a>>),
 }
 
-/// Clients, and the pages that they will be done with.
-type Opened<'a> = (Session<'a>, Receiver<u16>);
+/// Producers, and the pages that they will be done with.
+type Opened<'a> = (Producers<'a>, Receiver<u16>);
 
 /// What the publisher needs besides the lanes.
 pub(super) struct Desk {
@@ -100,7 +99,7 @@ fn open(desk: &Desk) -> Result<Opened<'_>, String> {
         Arc::clone(&desk.reported),
         desk.notices.clone(),
     );
-    Ok((Session::open(desk, ledger)?, finished))
+    Ok((Producers::open(desk, ledger)?, finished))
 }
 
 /// Waits until then, or for ever.
@@ -120,33 +119,20 @@ struct Parked {
 struct Publisher<'o, 'a> {
     desk: &'a Desk,
     outbound: &'o mut Outbound,
-    sender: Session<'a>,
+    producers: Producers<'a>,
     finished: Receiver<u16>,
-    /// The turns on the pages, by page.
-    turns: Vec<Option<Turn>>,
-    /// Pages that are done and wait for older ones of their lane.
-    done: Vec<bool>,
-    /// Pages by lane, oldest first.
-    lanes: Vec<VecDeque<u16>>,
-    free: Vec<u16>,
+    pages: Pages,
     parked: Option<Parked>,
 }
 
 impl<'o, 'a> Publisher<'o, 'a> {
-    fn new(desk: &'a Desk, outbound: &'o mut Outbound, (sender, finished): Opened<'a>) -> Self {
-        let pages = || 0..PAGES;
+    fn new(desk: &'a Desk, outbound: &'o mut Outbound, (producers, finished): Opened<'a>) -> Self {
         Self {
             desk,
             outbound,
-            sender,
+            producers,
             finished,
-            turns: pages().map(|_| None).collect(),
-            done: vec![false; PAGES],
-            lanes: Vec::new(),
-            free: pages()
-                .rev()
-                .filter_map(|page| u16::try_from(page).ok())
-                .collect(),
+            pages: Pages::new(),
             parked: None,
         }
     }
@@ -157,11 +143,11 @@ impl<'o, 'a> Publisher<'o, 'a> {
         renewals: &mut watch::Receiver<u64>,
     ) -> End<'a> {
         let mut draining = false;
-        // Clients with new certificates, and until when they wait.
+        // Producers with new certificates, and until when they wait.
         let mut renewal: Option<(Instant, Box<Opened<'a>>)> = None;
         loop {
             self.collect();
-            if self.sender.ledger.is_failed() {
+            if self.producers.ledger.is_failed() {
                 return End::Failed;
             }
             if renewal.is_none() && self.fill() {
@@ -169,40 +155,39 @@ impl<'o, 'a> Publisher<'o, 'a> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let waiting = self.free.len() < PAGES;
-            let quiet = !waiting && self.parked.is_none();
+            let quiet = self.pages.are_all_free() && self.parked.is_none();
             let limit = renewal.as_ref().map(|(limit, _)| *limit);
             if let Some((_, renewed)) =
                 renewal.take_if(|(limit, _)| quiet || *limit <= Instant::now())
             {
                 return End::Renewed(renewed);
             }
-            if draining && !waiting && self.parked.is_none() {
+            if draining && quiet {
                 self.outbound.close();
                 if self.outbound.is_empty() {
                     return End::Drained;
                 }
                 continue;
             }
-            let (full, room) = (self.parked.is_some(), !self.free.is_empty());
+            let (full, room) = (self.parked.is_some(), self.pages.is_any_free());
             tokio::select! {
                 () = self.outbound.ready(), if room && !full && renewal.is_none() => {}
                 Ok(()) = renewals.changed(), if renewal.is_none() => {
                     match open(self.desk) {
                         Ok(opened) => {
                             renewal = Some((Instant::now() + RENEWAL_WAIT, Box::new(opened)));
-                            self.sender.clients.iter().for_each(Client::flush);
+                            self.producers.flush();
                         }
                         Err(why) => self.desk.presence.not_renewed(&why),
                     }
                 }
                 () = sleep_until(limit), if limit.is_some() => {}
-                () = self.sender.ledger.settled.notified() => {}
+                () = self.producers.ledger.settled.notified() => {}
                 () = tokio::time::sleep(FULL_PAUSE), if full => {}
                 _ = drain.wait_for(|drain| *drain), if !draining => {
                     draining = true;
                     self.desk.presence.draining();
-                    self.sender.clients.iter().for_each(Client::flush);
+                    self.producers.flush();
                 }
             }
         }
@@ -211,49 +196,43 @@ impl<'o, 'a> Publisher<'o, 'a> {
     /// Hands frames to the library. True if there were any.
     fn fill(&mut self) -> bool {
         let Self {
-            sender,
+            producers,
             outbound,
+            pages,
             parked,
             ..
         } = self;
         if let Some(waiting) = parked
-            && sender.send(&waiting.frame, waiting.page, true) == Sent::Full
+            && producers.send(&waiting.frame, waiting.page, true) == Sent::Full
         {
             return false;
         }
         *parked = None;
         for turn in 0..TURNS {
-            let Some(page) = self.free.pop() else {
+            let Some(page) = pages.take() else {
                 return turn > 0;
             };
-            sender.ledger.begin(page);
-            let taken = outbound.turn(TURN_COST, |frame| match sender.send(frame, page, false) {
-                Sent::Done => Verdict::Sent(frame.len()),
-                Sent::Never => Verdict::Rejected,
-                Sent::Full => {
-                    let frame = frame.to_vec();
-                    *parked = Some(Parked { frame, page });
-                    Verdict::Sent(TURN_COST)
+            producers.ledger.begin(page);
+            let taken = outbound.turn(TURN_COST, |frame| {
+                match producers.send(frame, page, false) {
+                    Sent::Done => Verdict::Sent(frame.len()),
+                    Sent::Never => Verdict::Rejected,
+                    Sent::Full => {
+                        let frame = frame.to_vec();
+                        *parked = Some(Parked { frame, page });
+                        Verdict::Sent(TURN_COST)
+                    }
                 }
             });
             let Some(taken) = taken else {
                 // A lane that turned out to be broken may have left something on it.
-                if sender.ledger.is_blank(page) {
-                    self.free.push(page);
+                if producers.ledger.is_blank(page) {
+                    pages.put_back(page);
                 }
                 return turn > 0;
             };
-            if self.lanes.len() <= taken.lane() {
-                self.lanes.resize_with(taken.lane() + 1, VecDeque::new);
-            }
-            if let (Some(lane), Some(place)) = (
-                self.lanes.get_mut(taken.lane()),
-                self.turns.get_mut(usize::from(page)),
-            ) {
-                lane.push_back(page);
-                *place = Some(taken);
-            }
-            sender.ledger.settle(page, false);
+            pages.fill(page, taken);
+            producers.ledger.settle(page, false);
             if parked.is_some() {
                 return true;
             }
@@ -263,42 +242,22 @@ impl<'o, 'a> Publisher<'o, 'a> {
 
     /// Releases the pages that are done.
     fn collect(&mut self) {
+        let Self {
+            producers,
+            outbound,
+            pages,
+            ..
+        } = self;
         let mut any = false;
         while let Ok(page) = self.finished.try_recv() {
             any = true;
-            if let Some(done) = self.done.get_mut(usize::from(page)) {
-                *done = true;
-            }
-            let turn = self.turns.get(usize::from(page)).copied().flatten();
-            if let Some(lane) = turn.map(|turn| turn.lane()) {
-                self.release(lane);
-            }
+            pages.finish(page, |page, mut turn| {
+                turn.reject(producers.ledger.failed(page));
+                outbound.release_turn(&turn);
+            });
         }
         if any {
             self.desk.presence.show(&self.desk.tallies);
-        }
-    }
-
-    fn release(&mut self, lane: usize) {
-        let Some(pages) = self.lanes.get_mut(lane) else {
-            return;
-        };
-        while let Some(page) = pages.front().copied() {
-            let index = usize::from(page);
-            let (Some(done), Some(turn)) = (self.done.get_mut(index), self.turns.get_mut(index))
-            else {
-                return;
-            };
-            if !*done {
-                return;
-            }
-            pages.pop_front();
-            *done = false;
-            if let Some(mut turn) = turn.take() {
-                turn.reject(self.sender.ledger.failed(page));
-                self.outbound.release_turn(&turn);
-            }
-            self.free.push(page);
         }
     }
 }

@@ -6,19 +6,15 @@
 use super::consume::{End, Seat, config};
 use super::group::{Change, Context, Joined, Member};
 use super::notice::Notices;
-use super::parts::Parts;
 use super::presence::Presence;
 use super::session::explain;
-use crate::frame::kafka::{EVENT_OVERHEAD, Event, Place};
+use super::workers::Workers;
 use crate::kafka::counter::{figure, slot};
-use crate::kafka::header;
 use crate::link::Inbound;
-use crate::module::arrived;
 use futures_util::stream::{Stream, StreamExt};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
-use std::collections::VecDeque;
+use rdkafka::message::{BorrowedMessage, Message};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -29,9 +25,6 @@ use tokio::time::{Instant, sleep_until};
 /// Records before other tasks have their turns.
 const BATCH: usize = 256;
 
-/// Events that a worker has handled before the engine asks again, if there are so many.
-const NOTICE_EVENTS: usize = 256;
-
 /// How long a member may take to be given its partitions, before one with new certificates takes its place: a group
 /// takes those that leave in mid-join for members until their sessions time out.
 const JOIN_WAIT: Duration = Duration::from_secs(10);
@@ -39,26 +32,10 @@ const JOIN_WAIT: Duration = Duration::from_secs(10);
 /// How long partitions that are taken away wait for the routes of their records.
 const REVOKE_WAIT: Duration = Duration::from_secs(30);
 
-/// An event worker and what it has before it.
-struct Worker {
-    inbound: Inbound,
-    pending: VecDeque<Pending>,
-}
-
-/// A record in an inbox.
-struct Pending {
-    /// The place behind it.
-    position: u64,
-    part: usize,
-    offset: i64,
-}
-
 /// See the module.
 pub(super) struct Reader {
     presence: Rc<Presence>,
-    workers: Vec<Worker>,
-    parts: Parts,
-    block: Vec<u8>,
+    workers: Workers,
     rings: watch::Receiver<u64>,
     renewals: watch::Receiver<u64>,
     received: u64,
@@ -77,17 +54,11 @@ impl Reader {
         rings: watch::Receiver<u64>,
         renewals: watch::Receiver<u64>,
     ) -> Self {
-        let workers = inbounds.into_iter().map(|inbound| Worker {
-            inbound,
-            pending: VecDeque::new(),
-        });
         // What was not handled under an engine that died is received again.
         let handled = presence.shown(seat.row, figure::DELIVERED);
         Self {
             presence,
-            workers: workers.collect(),
-            parts: Parts::default(),
-            block: Vec::new(),
+            workers: Workers::new(inbounds),
             rings,
             renewals,
             received: handled,
@@ -139,7 +110,7 @@ impl Reader {
                     return end;
                 }
             }
-            self.workers.iter_mut().for_each(|w| w.inbound.deliver());
+            self.workers.deliver();
             self.store(consumer);
             while let Some(change) = consumer.context().member.change() {
                 // What takes partitions away has the member join again.
@@ -192,56 +163,13 @@ impl Reader {
             Ok(record) => record,
             Err(error) => return self.complain(&error),
         };
-        let (topic, partition) = (record.topic(), record.partition());
-        let part = self.parts.number(topic, partition, self.workers.len());
-        self.block.clear();
-        for header in record.headers().iter().flat_map(|headers| headers.iter()) {
-            header::push(&mut self.block, header.key.as_bytes(), header.value);
-        }
-        let event = Event::Message {
-            consumer: self.seat.index,
-            place: Place {
-                partition: record.partition(),
-                offset: record.offset(),
-            },
-            topic: record.topic().as_bytes(),
-            key: record.key(),
-            headers: &self.block,
-            payload: record.payload().unwrap_or_default(),
-        };
-        let worker = self.parts.get(part).map_or(0, |part| part.worker);
-        let Some(Worker { inbound, pending }) = self.workers.get_mut(worker) else {
-            return Ok(());
-        };
-        let mut staged = event.write(|parts| inbound.try_stage(parts)) == Ok(true);
-        if !staged {
-            let bytes = EVENT_OVERHEAD
-                + record.topic().len()
-                + record.key_len()
-                + self.block.len()
-                + record.payload_len();
-            let room = tokio::select! {
-                room = inbound.room_for(bytes) => room.is_ok(),
-                _ = drain.wait_for(|drain| *drain) => return Err(End::Drained),
-            };
-            staged = room && event.write(|parts| inbound.try_stage(parts)) == Ok(true);
-        }
-        if staged {
-            inbound.count(arrived::RECEIVED, 1);
-        } else {
-            inbound.count(arrived::OVERSIZED, 1);
+        if !self.workers.put(self.seat.index, &record, drain).await? {
             log::error!(
                 "{}: a record of {} is over inbox_size: left out",
                 self.presence.module(),
                 record.topic()
             );
         }
-        // A record that is left out is handled when those before it are.
-        pending.push_back(Pending {
-            position: inbound.position(),
-            part,
-            offset: record.offset(),
-        });
         self.received += 1;
         Ok(())
     }
@@ -266,26 +194,12 @@ impl Reader {
 
     /// Stores the offsets of what was handled; the library commits them.
     pub(super) fn store(&mut self, consumer: &StreamConsumer<Context>) {
-        let mut any = false;
-        for Worker { inbound, pending } in &mut self.workers {
-            let handled = inbound.handled();
-            while let Some(done) = pending.front()
-                && done.position <= handled
-            {
-                self.parts.note(done.part, done.offset);
-                self.handled += 1;
-                pending.pop_front();
-                any = true;
+        self.handled += self.workers.settle(|part, offset| {
+            if let Err(error) = consumer.store_offset(&part.topic, part.partition, offset) {
+                // It was taken away meanwhile: its next owner reads again.
+                log::debug!("{} {}: {error}", part.topic, part.partition);
             }
-        }
-        if any {
-            self.parts.take(|part, offset| {
-                if let Err(error) = consumer.store_offset(&part.topic, part.partition, offset) {
-                    // It was taken away meanwhile: its next owner reads again.
-                    log::debug!("{} {}: {error}", part.topic, part.partition);
-                }
-            });
-        }
+        });
         let row = self.seat.row;
         self.presence.figure(row, figure::TAKEN, self.received);
         self.presence.figure(row, figure::DELIVERED, self.handled);
@@ -293,24 +207,12 @@ impl Reader {
 
     /// What is not stored by now is read again.
     pub(super) fn forget(&mut self) {
-        self.parts.clear();
-        self.workers.iter_mut().for_each(|w| w.pending.clear());
+        self.workers.forget();
     }
 
     /// Asks the workers to ring when they have handled some more.
     fn ask(&mut self) {
-        for Worker { inbound, pending } in &mut self.workers {
-            let next = pending.get(NOTICE_EVENTS).or(pending.back());
-            if let Some(next) = next {
-                inbound.want_handled(next.position);
-            }
-        }
-        let handled = |worker: &Worker| {
-            let next = worker.pending.front();
-            next.is_some_and(|next| next.position <= worker.inbound.handled())
-        };
-        if self.workers.iter().any(handled) {
-            // Between the last look and the asking: nobody will ring for these.
+        if !self.workers.ask() {
             self.rings.mark_changed();
         }
     }
@@ -335,15 +237,7 @@ impl Reader {
     async fn finish(&mut self, consumer: &StreamConsumer<Context>, change: Option<&Change>) {
         loop {
             self.store(consumer);
-            let parts = &self.parts;
-            let taken = |pending: &Pending| {
-                let part = parts.get(pending.part);
-                let revokes = |change: &Change| {
-                    part.is_some_and(|part| change.revokes(&part.topic, part.partition))
-                };
-                change.is_none_or(revokes)
-            };
-            if !self.workers.iter().any(|w| w.pending.iter().any(taken)) {
+            if !self.workers.are_busy(change) {
                 return;
             }
             self.ask();

@@ -1,8 +1,9 @@
 //! Frames on their way into the library: which producer, which topic, and what it says at once.
 
 use super::ledger::{Ledger, Outcome, Ticket};
+use super::producer::{Producer, config};
 use super::publish::Desk;
-use super::session::{Client, config, explain};
+use super::session::explain;
 use super::socket::Seat;
 use crate::frame::kafka::{Place, Publish, To};
 use crate::kafka::counter::slot;
@@ -27,29 +28,29 @@ pub(super) enum Sent {
     Never,
 }
 
-/// The library's producers.
-pub(super) struct Session<'a> {
+/// The library's producers, and what goes to which.
+pub(super) struct Producers<'a> {
     desk: &'a Desk,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) clients: Vec<Client>,
-    /// Sockets of events by their text, with the number of the client; none for those that cannot be used.
+    all: Vec<Producer>,
+    /// Sockets of events by their text, with the number of the producer; none for those that cannot be used.
     sockets: BTreeMap<Vec<u8>, Option<(Rc<Seat>, usize)>>,
 }
 
-impl<'a> Session<'a> {
-    /// Producers for all targets, and for the sockets that events were sent to by now.
+impl<'a> Producers<'a> {
+    /// Those for all targets, and for the sockets that events were sent to by now.
     ///
     /// # Errors
     /// What the library does not take.
     pub(super) fn open(desk: &'a Desk, ledger: Arc<Ledger>) -> Result<Self, String> {
-        let mut session = Self {
+        let mut producers = Self {
             desk,
             ledger,
-            clients: Vec::new(),
+            all: Vec::new(),
             sockets: BTreeMap::new(),
         };
         for (connection, producer) in desk.settings.producers.iter().enumerate() {
-            session.open_client(&producer.brokers, &producer.properties, connection)?;
+            producers.open_one(&producer.brokers, &producer.properties, connection)?;
         }
         for (text, seat) in desk.seats.taken() {
             let Socket {
@@ -57,14 +58,14 @@ impl<'a> Session<'a> {
                 properties,
                 ..
             } = &seat.socket;
-            let client = session.open_client(brokers, properties, seat.connection)?;
-            session.sockets.insert(text, Some((seat, client)));
+            let number = producers.open_one(brokers, properties, seat.connection)?;
+            producers.sockets.insert(text, Some((seat, number)));
         }
-        Ok(session)
+        Ok(producers)
     }
 
-    /// Its number among the clients.
-    fn open_client(
+    /// Its number among all.
+    fn open_one(
         &mut self,
         brokers: &str,
         properties: &[Property],
@@ -72,9 +73,14 @@ impl<'a> Session<'a> {
     ) -> Result<usize, String> {
         let bytes = self.desk.settings.common.message_bytes_max;
         let config = config(brokers, properties, bytes);
-        let client = Client::open(&config, Arc::clone(&self.ledger), connection)?;
-        self.clients.push(client);
-        Ok(self.clients.len() - 1)
+        let producer = Producer::open(&config, Arc::clone(&self.ledger), connection)?;
+        self.all.push(producer);
+        Ok(self.all.len() - 1)
+    }
+
+    /// From now on messages do not linger.
+    pub(super) fn flush(&self) {
+        self.all.iter().for_each(Producer::flush);
     }
 
     /// Hands a frame to the library; `again` if it is noted in the ledger already.
@@ -91,7 +97,7 @@ impl<'a> Session<'a> {
         {
             self.add_socket(text);
         }
-        let Some((topic, client, row)) = self.place(publish.to) else {
+        let Some((topic, producer, row)) = self.place(publish.to) else {
             return Sent::Never;
         };
         let ticket = Ticket {
@@ -111,7 +117,7 @@ impl<'a> Session<'a> {
             headers: headers(publish.headers),
             delivery_opaque: ticket.encode(),
         };
-        match client.producer.send(record) {
+        match producer.client.send(record) {
             Ok(()) => Sent::Done,
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Sent::Full,
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), _)) => {
@@ -125,16 +131,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn place(&self, to: To<'_>) -> Option<(&str, &Client, u16)> {
+    fn place(&self, to: To<'_>) -> Option<(&str, &Producer, u16)> {
         match to {
             To::Target(index) => {
                 let target = self.desk.settings.targets.get(usize::from(index))?;
-                let client = self.clients.get(target.producer)?;
-                Some((&target.topic, client, index))
+                let producer = self.all.get(target.producer)?;
+                Some((&target.topic, producer, index))
             }
             To::Socket(text) => {
-                let (seat, client) = self.sockets.get(text)?.as_ref()?;
-                Some((&seat.socket.topic, self.clients.get(*client)?, seat.row))
+                let (seat, number) = self.sockets.get(text)?.as_ref()?;
+                Some((&seat.socket.topic, self.all.get(*number)?, seat.row))
             }
         }
     }
@@ -180,8 +186,8 @@ impl<'a> Session<'a> {
             properties,
             ..
         } = &seat.socket;
-        match self.open_client(brokers, properties, seat.connection) {
-            Ok(client) => Ok((self.desk.seats.take(text, seat), client)),
+        match self.open_one(brokers, properties, seat.connection) {
+            Ok(number) => Ok((self.desk.seats.take(text, seat), number)),
             Err(why) => {
                 self.desk.seats.leave_out(&seat);
                 Err(why)

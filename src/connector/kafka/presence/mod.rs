@@ -1,15 +1,15 @@
 //! The connector's connections seen as one: up when all are up, down as soon as one is lost. Each change
 //! is reported and logged exactly once. And the table that says more about each.
 
+mod table;
+
 use super::ledger::Tally;
-use super::notice::{Figures, Noticed, What};
+use super::notice::{Noticed, What};
 use super::tls;
-use crate::kafka::counter::figure;
 use crate::kafka::property::Property;
 use crate::kafka::settings::Settings;
-use crate::link::{Board, Entry, Roster};
+use crate::link::{Board, Roster};
 use crate::module::{State, connector};
-use crate::primitive::Ordering;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -72,14 +72,7 @@ impl Presence {
         for (index, consumer) in settings.consumers.iter().enumerate() {
             presence.add(&consumer.brokers, &consumer.properties, vec![first + index]);
         }
-        // Consumers count for themselves.
-        let tallies = (0..first).map(|row| presence.restore(row)).collect();
-        for (row, target) in settings.targets.iter().enumerate() {
-            presence.enter(row, &target.id);
-        }
-        for (index, consumer) in settings.consumers.iter().enumerate() {
-            presence.enter(first + index, &consumer.group);
-        }
+        let tallies = presence.fill(settings);
         (presence, tallies)
     }
 
@@ -101,67 +94,6 @@ impl Presence {
     /// The number of the connection that is added next.
     pub(super) fn next(&self) -> usize {
         self.connections.borrow().len()
-    }
-
-    /// The line of `free` for this tag: the one it has had under the engine before, or one that nobody has had, or one of
-    /// a socket that only that engine knew.
-    pub(super) fn line(&self, free: &[usize], tag: &str) -> Option<usize> {
-        let its_own = |row: &&usize| self.roster.is_tagged(**row, tag.as_bytes());
-        let nobodys = |row: &&usize| self.roster.entry(**row).is_none();
-        let found = free.iter().find(its_own);
-        found
-            .or_else(|| free.iter().find(nobodys))
-            .or(free.first())
-            .copied()
-    }
-
-    /// Fills a line of the table, whose figures stay if they are of this tag. Whether they do.
-    pub(super) fn enter(&self, row: usize, tag: &str) -> bool {
-        let stays = self.roster.is_tagged(row, tag.as_bytes());
-        let slots = [figure::TAKEN, figure::DELIVERED, figure::FAILED];
-        let before = slots.map(|slot| self.roster.figure_value(row, slot));
-        let entry = Entry {
-            generation: row as u64 + 1,
-            state: State::Disconnected as u64,
-            address: String::new(),
-            port: 0,
-            tag: tag.as_bytes().to_vec(),
-        };
-        self.roster.enter(row, &entry);
-        for (slot, value) in slots.into_iter().zip(before) {
-            self.roster.figure(row, slot, if stays { value } else { 0 });
-        }
-        stays
-    }
-
-    fn restore(&self, row: usize) -> Tally {
-        let tally = Tally::default();
-        let delivered = self.roster.figure_value(row, figure::DELIVERED);
-        let failed = self.roster.figure_value(row, figure::FAILED);
-        tally.delivered.store(delivered, Ordering::Relaxed);
-        tally.failed.store(failed, Ordering::Relaxed);
-        // What was on its way under the engine before is taken again.
-        tally.taken.store(delivered + failed, Ordering::Relaxed);
-        tally
-    }
-
-    /// Shows what was counted.
-    pub(super) fn show(&self, tallies: &[Tally]) {
-        for (row, tally) in tallies.iter().enumerate() {
-            let taken = tally.taken.load(Ordering::Relaxed);
-            if taken == 0 {
-                continue;
-            }
-            self.roster.figure(row, figure::TAKEN, taken);
-            let delivered = tally.delivered.load(Ordering::Relaxed);
-            self.roster.figure(row, figure::DELIVERED, delivered);
-            let failed = tally.failed.load(Ordering::Relaxed);
-            self.roster.figure(row, figure::FAILED, failed);
-            if let Some(error) = tally.new_error() {
-                self.roster.address(row, &error);
-                self.board.error(&error);
-            }
-        }
     }
 
     /// Handles notices for ever.
@@ -299,17 +231,6 @@ impl Presence {
         log::error!("{}: {why}", self.module);
     }
 
-    fn figures(&self, index: usize, figures: Figures) {
-        let connections = self.connections.borrow();
-        for row in connections.get(index).map_or(&[][..], |c| &c.rows) {
-            self.roster.figure(*row, figure::QUEUED, figures.queued);
-            self.roster
-                .figure(*row, figure::IN_FLIGHT, figures.in_flight);
-            self.roster
-                .figure(*row, figure::ROUND_TRIP_US, figures.round_trip_us);
-        }
-    }
-
     /// The engine is to end.
     pub(super) fn draining(&self) {
         self.draining.set(true);
@@ -324,15 +245,5 @@ impl Presence {
     /// The module's name.
     pub(super) fn module(&self) -> &str {
         &self.module
-    }
-
-    /// A figure of a line of the table, as it is shown.
-    pub(super) fn shown(&self, row: usize, slot: usize) -> u64 {
-        self.roster.figure_value(row, slot)
-    }
-
-    /// Replaces a figure of a line of the table.
-    pub(super) fn figure(&self, row: usize, slot: usize, value: u64) {
-        self.roster.figure(row, slot, value);
     }
 }
