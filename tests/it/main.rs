@@ -50,6 +50,7 @@ mod privilege;
 mod process;
 mod require;
 mod rpc;
+mod script;
 mod server;
 mod service;
 mod sip;
