@@ -25,6 +25,10 @@ request_route {
 /// The stock modules that the frame and most tests use.
 const MODULES: [&str; 7] = ["pv", "sl", "kex", "jsonrpcs", "xlog", "htable", "cfgutils"];
 
+/// The modules that suspend requests.
+const SUSPENDING: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
+     modparam(\"tm\", \"wt_timer\", 100)";
+
 /// A configuration in the making.
 pub(crate) struct Config {
     pub(crate) folder: TempDir,
@@ -102,6 +106,11 @@ impl Config {
     pub(crate) fn before(mut self, lines: &str) -> Self {
         writeln!(self.before, "{lines}").unwrap();
         self
+    }
+
+    /// With what suspends requests.
+    pub(crate) fn suspending(self) -> Self {
+        self.before(SUSPENDING)
     }
 
     /// Lines after the module under test and its parameters.

@@ -28,6 +28,7 @@
     reason = "those bans protect the product: the harness needs threads and atomics of its own"
 )]
 
+mod arrived;
 mod certificates;
 mod config;
 mod conformance;

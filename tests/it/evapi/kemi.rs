@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::listener::on;
-use super::suspend::{TM, answer, question};
+use super::suspend::question;
 use crate::require::needs;
 use crate::script::Script;
 use crate::{port, turn};
@@ -66,7 +66,7 @@ fn all_functions_and_the_callback_work_from_lua() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .before(TM)
+        .suspending()
         .text_param("event_callback", "ksr_evapi_event")
         .script(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS))
         .start();
@@ -82,10 +82,10 @@ fn all_functions_and_the_callback_work_from_lua() {
         let (key, text) = question(&mut client);
         assert_eq!(text, function);
         client.send(format!("{key}:by {function}"));
-        assert_eq!(answer(&sip, number), (200, format!("by {function}")));
+        assert_eq!(sip.answer(number), (200, format!("by {function}")));
     }
     let number = sip.send("MESSAGE", "nobody", b"");
-    assert_eq!(answer(&sip, number), (503, "false -2".into()));
+    assert_eq!(sip.answer(number), (503, "false -2".into()));
     client.send("close");
     assert_eq!(client.rest(), ["bye"]);
     kamailio.wait_counted("closed", 1);
@@ -98,7 +98,7 @@ fn a_route_goes_before_the_callback() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .before(TM)
+        .suspending()
         .text_param("event_callback", "ksr_evapi_event")
         .script(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS))
         .routes(r#"event_route[evapi:message-received] { evapi_relay("route|$evapi(msg)"); }"#)

@@ -168,7 +168,7 @@ fn an_async_query_resumes_functions_of_the_script() {
     let _silent = service(port, "k.silent", "#", |_| Vec::new());
     let kamailio = start(
         shared()
-            .before(super::broker::TM)
+            .suspending()
             .number("amqp_query_timeout_sec", 0)
             .number("amqp_query_timeout_micro", 300_000)
             .script(&Script::lua(ASYNC_REQUEST, ASYNC_FUNCTIONS)),
@@ -176,7 +176,7 @@ fn an_async_query_resumes_functions_of_the_script() {
     let mut sip = kamailio.sip();
     for (exchange, code, reason) in [("k.async", 200, "hello"), ("k.silent", 500, "failed")] {
         let number = sip.send("MESSAGE", exchange, b"");
-        let answer = super::async_query::answer(&sip, number);
+        let answer = sip.answer(number);
         assert_eq!(answer, (code, reason.into()));
     }
     // Without a route for the failure nothing is sent.
