@@ -105,6 +105,9 @@ void sipbus_rpc_answer(rpc_t *rpc, void *context,
 		rpc->fault(context, 500, "Out of memory");
 }
 
+const char *sipbus_rpc_tls_reload_doc[] = {
+		"Reads the certificates again, and connects with them", NULL};
+
 void sipbus_rpc_tls_reload(rpc_t *rpc, void *context, const char *module)
 {
 	sipbus_slice why = {NULL, 0};

@@ -112,6 +112,8 @@ void sipbus_rpc_answer(rpc_t *rpc, void *context,
 		const char *module);
 /* The body of the RPC command that has a module read its certificates again. */
 void sipbus_rpc_tls_reload(rpc_t *rpc, void *context, const char *module);
+/* Its help, for modules that connect to a server. */
+extern const char *sipbus_rpc_tls_reload_doc[];
 /* Registers sipbus.status; once per Kamailio. */
 int sipbus_rpc_register(void);
 /* Registers those commands of a table that no module has registered yet. */

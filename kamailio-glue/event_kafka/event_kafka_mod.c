@@ -74,13 +74,12 @@ static pv_export_t variables[] = {
 	{{0, 0}, 0, 0, 0, 0, 0, 0, 0}
 };
 
-static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"What became of the messages, by broker", 0};
 
 /* Registered in mod_init: kafka.so, which may be there too, has the first one as well. */
 static rpc_export_t rpc_methods[] = {
 	{"kafka.stats", rpc_stats, rpc_stats_doc, 0},
-	{"event_kafka.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
+	{"event_kafka.tls_reload", rpc_tls_reload, sipbus_rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 
@@ -155,26 +154,19 @@ static int worker_step(uint32_t worker)
 /* clang-format off */
 static sr_kemi_t kemi_exports[] = {
 	{str_init("event_kafka"), str_init("publish"), SR_KEMIP_INT, ki_kafka_publish,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_2},
 	{str_init("event_kafka"), str_init("publish_key"), SR_KEMIP_INT, ki_kafka_publish_key,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_3},
 	{str_init("event_kafka"), str_init("publish_report"), SR_KEMIP_INT, ki_kafka_publish_report,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
-		 SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_4},
 	{str_init("event_kafka"), str_init("publish_headers"), SR_KEMIP_INT, ki_kafka_publish_headers,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
-		 SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_5},
 	{str_init("event_kafka"), str_init("raise_event"), SR_KEMIP_INT, ki_raise_event,
-		{SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_1},
 	{str_init("event_kafka"), str_init("raise_event_json"), SR_KEMIP_INT, ki_raise_event_json,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_2},
 	{str_init("event_kafka"), str_init("subscribe_event"), SR_KEMIP_INT, ki_subscribe_event,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_2},
 	{str_init("event_kafka"), str_init("subscribe_event_expire"), SR_KEMIP_INT, ki_subscribe_event_expire,
 		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_INT,
 		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},

@@ -49,7 +49,6 @@ static cmd_export_t cmds[] = {
 	{0, 0, 0, 0, 0, 0}
 };
 
-static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"What became of the messages, by broker", 0};
 static const char *rpc_stats_topic_doc[] = {"What became of the messages to one topic", 0};
 
@@ -57,7 +56,7 @@ static const char *rpc_stats_topic_doc[] = {"What became of the messages to one 
 static rpc_export_t rpc_methods[] = {
 	{"kafka.stats", rpc_stats, rpc_stats_doc, 0},
 	{"kafka.stats_topic", rpc_stats_topic, rpc_stats_topic_doc, 0},
-	{"kafka.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
+	{"kafka.tls_reload", rpc_tls_reload, sipbus_rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 
@@ -162,11 +161,9 @@ static int ki_send_key(sip_msg_t *msg, str *topic, str *message, str *key)
 /* clang-format off */
 static sr_kemi_t kemi_exports[] = {
 	{str_init("kafka"), str_init("send"), SR_KEMIP_INT, ki_send,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_2},
 	{str_init("kafka"), str_init("send_key"), SR_KEMIP_INT, ki_send_key,
-		{SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_STR,
-		 SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE}},
+		SIPBUS_KEMI_TEXTS_3},
 	{{0, 0}, {0, 0}, 0, NULL, {0, 0, 0, 0, 0, 0}}
 };
 /* clang-format on */

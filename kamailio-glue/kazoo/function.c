@@ -153,46 +153,6 @@ static int w_subscribe_simple(sip_msg_t *msg, char *exchange, char *type,
 	return kazoo_subscribe_simple(values[0], values[1], values[2], values[3]);
 }
 
-static int w_json(sip_msg_t *msg, char *json, char *path, char *target)
-{
-	sipbus_slice document;
-	sipbus_slice wanted;
-	sipbus_slice value;
-
-	if(sipbus_text_value(msg, path, 1, &wanted) != 0
-			|| sipbus_text_value(msg, json, SIPBUS_TEXT_LAST, &document) != 0) {
-		LM_ERR("kazoo_json: the document or the field is $null\n");
-		return -1;
-	}
-	if(kazoo_json(document, wanted, &value) <= 0)
-		return kz_assign(msg, kz_target(target), NULL) < 0 ? -1 : 1;
-	return kz_assign(msg, kz_target(target), &value) < 0 ? -1 : 1;
-}
-
-static int w_json_keys(sip_msg_t *msg, char *json, char *path, char *target)
-{
-	sipbus_slice document;
-	sipbus_slice wanted;
-
-	if(sipbus_text_value(msg, path, 1, &wanted) != 0
-			|| sipbus_text_value(msg, json, SIPBUS_TEXT_LAST, &document) != 0) {
-		LM_ERR("kazoo_json_keys: the document or the field is $null\n");
-		return -1;
-	}
-	return kz_assign_keys(msg, document, wanted, kz_target(target));
-}
-
-static int w_encode(sip_msg_t *msg, char *text, char *target)
-{
-	sipbus_slice given;
-
-	if(sipbus_text_value(msg, text, SIPBUS_TEXT_LAST, &given) != 0) {
-		LM_ERR("kazoo_encode: the text is $null\n");
-		return -1;
-	}
-	return kz_assign_encoded(msg, given, kz_target(target));
-}
-
 static int presence(sip_msg_t *msg, char *json, uint32_t kind)
 {
 	sipbus_slice document;
@@ -253,30 +213,6 @@ static int async_fixup(void **param, int number)
 	return message_fixup(param, number);
 }
 
-static int json_fixup(void **param, int number)
-{
-	return number == 3 ? kz_target_fixup(param)
-					   : sipbus_text_fixup(param, number);
-}
-
-static int json_free(void **param, int number)
-{
-	return number == 3 ? kz_target_free(param)
-					   : sipbus_text_free(param, number);
-}
-
-static int encode_fixup(void **param, int number)
-{
-	return number == 2 ? kz_target_fixup(param)
-					   : sipbus_text_fixup(param, number);
-}
-
-static int encode_free(void **param, int number)
-{
-	return number == 2 ? kz_target_free(param)
-					   : sipbus_text_free(param, number);
-}
-
 /* clang-format off */
 #define TEXTS sipbus_text_fixup, sipbus_text_free, ANY_ROUTE
 #define MESSAGE message_fixup, sipbus_text_free, ANY_ROUTE
@@ -294,9 +230,9 @@ cmd_export_t kz_commands[] = {
 	{"kazoo_query_async", SIPBUS_FUNCTION(w_async_query_flags), 6, ASYNC},
 	{"kazoo_subscribe", SIPBUS_FUNCTION(w_subscribe), 1, TEXTS},
 	{"kazoo_subscribe", SIPBUS_FUNCTION(w_subscribe_simple), 4, TEXTS},
-	{"kazoo_json", SIPBUS_FUNCTION(w_json), 3, json_fixup, json_free, ANY_ROUTE},
-	{"kazoo_json_keys", SIPBUS_FUNCTION(w_json_keys), 3, json_fixup, json_free, ANY_ROUTE},
-	{"kazoo_encode", SIPBUS_FUNCTION(w_encode), 2, encode_fixup, encode_free, ANY_ROUTE},
+	{"kazoo_json", SIPBUS_FUNCTION(kz_w_json), 3, kz_json_fixup, kz_json_free, ANY_ROUTE},
+	{"kazoo_json_keys", SIPBUS_FUNCTION(kz_w_json_keys), 3, kz_json_fixup, kz_json_free, ANY_ROUTE},
+	{"kazoo_encode", SIPBUS_FUNCTION(kz_w_encode), 2, kz_encode_fixup, kz_encode_free, ANY_ROUTE},
 	{"kazoo_pua_publish", SIPBUS_FUNCTION(w_pua_publish), 1, TEXTS},
 	{"kazoo_pua_publish_mwi", SIPBUS_FUNCTION(w_pua_publish_mwi), 1, TEXTS},
 	{"kazoo_pua_publish_presence", SIPBUS_FUNCTION(w_pua_publish_presence), 1, TEXTS},

@@ -66,6 +66,16 @@ int kz_presence_publish(uint32_t kind, sipbus_slice json);
 
 int kz_transformation_register(char *module);
 
+/* document.c: kazoo_json, kazoo_json_keys and kazoo_encode of native scripts, with their fixups */
+
+int kz_w_json(sip_msg_t *msg, char *json, char *path, char *target);
+int kz_w_json_keys(sip_msg_t *msg, char *json, char *path, char *target);
+int kz_w_encode(sip_msg_t *msg, char *text, char *target);
+int kz_json_fixup(void **param, int number);
+int kz_json_free(void **param, int number);
+int kz_encode_fixup(void **param, int number);
+int kz_encode_free(void **param, int number);
+
 /* function.c, kemi.c: what scripts call */
 
 extern cmd_export_t kz_commands[];

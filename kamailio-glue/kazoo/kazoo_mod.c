@@ -99,14 +99,13 @@ static pv_export_t variables[] = {
 
 static const char *rpc_connections_doc[] = {"The servers and how they stand", 0};
 static const char *rpc_subscriptions_doc[] = {"The subscriptions and how they stand", 0};
-static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"Counters of the module", 0};
 
 static rpc_export_t rpc_methods[] = {
 	{"kazoo.connections", rpc_connections, rpc_connections_doc, 0},
 	{"kazoo.subscriptions", rpc_subscriptions, rpc_subscriptions_doc, 0},
 	{"kazoo.stats", rpc_stats, rpc_stats_doc, 0},
-	{"kazoo.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
+	{"kazoo.tls_reload", rpc_tls_reload, sipbus_rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 

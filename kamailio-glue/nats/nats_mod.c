@@ -70,12 +70,11 @@ static pv_export_t variables[] = {
 	{{0, 0}, 0, 0, 0, 0, 0, 0, 0}
 };
 
-static const char *rpc_tls_reload_doc[] = {"Reads the certificates again, and connects with them", 0};
 static const char *rpc_stats_doc[] = {"Counters of the module", 0};
 
 static rpc_export_t rpc_methods[] = {
 	{"nats.stats", rpc_stats, rpc_stats_doc, 0},
-	{"nats.tls_reload", rpc_tls_reload, rpc_tls_reload_doc, 0},
+	{"nats.tls_reload", rpc_tls_reload, sipbus_rpc_tls_reload_doc, 0},
 	{0, 0, 0, 0}
 };
 

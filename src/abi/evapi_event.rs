@@ -4,8 +4,8 @@
 use super::evapi::{NAME, check_tag, settings, with_outbox};
 use super::evapi_client::with_row;
 use super::evapi_done::{done, note};
+use super::event_worker;
 use super::guard::guard;
-use super::instance;
 use super::slice::{Slice, write_out};
 use crate::evapi::counter;
 use crate::frame::evapi::{Connection, Event, Order, What};
@@ -72,24 +72,8 @@ pub extern "C" fn sipbus_evapi_event_wait(worker: u32, event_out: *mut EvapiEven
                 *slot = Worker::attach(worker as usize);
             }
             let Some(worker) = slot else { return -1 };
-            let event = loop {
-                match worker.inbox.wait() {
-                    Ok(frame) => match Event::parse(frame) {
-                        Some(event) if is_discarded(&event) => {
-                            worker.inbox.count(counter::DISCARDED, 1);
-                            worker.inbox.done();
-                        }
-                        Some(event) => break event,
-                        None => worker.inbox.done(),
-                    },
-                    Err(error) => {
-                        log(
-                            Level::Error,
-                            &format!("{NAME}: the worker's inbox is broken: {error}"),
-                        );
-                        return -1;
-                    }
-                }
+            let Some(event) = event_worker::next(NAME, &mut worker.inbox, taken) else {
+                return -1;
             };
             CURRENT.set(Some(event));
             if write_out(event_out, worker.resolve(&event)) {
@@ -99,6 +83,15 @@ pub extern "C" fn sipbus_evapi_event_wait(worker: u32, event_out: *mut EvapiEven
             }
         })
     })
+}
+
+fn taken(inbox: &mut Inbox, frame: &'static [u8]) -> Option<Event<'static>> {
+    let event = Event::parse(frame)?;
+    if is_discarded(&event) {
+        inbox.count(counter::DISCARDED, 1);
+        return None;
+    }
+    Some(event)
 }
 
 fn is_discarded(event: &Event<'_>) -> bool {
@@ -275,9 +268,7 @@ fn field<T>(name: &str, out: *mut T, pick: impl FnOnce(Event<'static>) -> Option
 
 impl Worker {
     fn attach(worker: usize) -> Option<Self> {
-        let instance = instance::get()?;
-        let index = instance.index(NAME)?;
-        let inbox = Inbox::attach(instance.region, index, worker, instance.wakers.get(index)?)?;
+        let inbox = event_worker::inbox(NAME, worker)?;
         let inbox = inbox.looking(Duration::from_micros(settings()?.busy_poll_us));
         let found = |name: &str| event_route(name).unwrap_or(-1);
         Some(Self {

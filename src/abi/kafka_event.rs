@@ -1,16 +1,15 @@
 //! The event workers of the event_kafka module, its pseudo-variables and delivery reports.
 
 use super::event_kafka::{NAME, settings};
+use super::event_worker;
 use super::guard::guard;
-use super::instance;
 use super::slice::{Slice, write_out};
 use crate::frame::END;
 use crate::frame::kafka::{Event, Place};
-use crate::host::{Level, event_route, log};
+use crate::host::event_route;
 use crate::kafka::{counter, header, route};
 use crate::module::handled;
 use crate::shm::inbox::Inbox;
-use crate::shm::ring::Corrupt;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CString, c_char, c_int};
@@ -78,14 +77,10 @@ pub extern "C" fn sipbus_kafka_event_wait(worker: u32, event_out: *mut KafkaEven
                 *slot = Worker::attach(worker as usize);
             }
             let Some(worker) = slot else { return -1 };
-            let event = match worker.wait() {
-                Ok(Some(event)) => event,
-                Ok(None) => return 0,
-                Err(error) => {
-                    let text = format!("{NAME}: the worker's inbox is broken: {error}");
-                    log(Level::Error, &text);
-                    return -1;
-                }
+            let event = match event_worker::next(NAME, &mut worker.inbox, taken) {
+                Some(Some(event)) => event,
+                Some(None) => return 0,
+                None => return -1,
             };
             CURRENT.set(Some(event));
             if write_out(event_out, worker.resolve(&event)) {
@@ -95,6 +90,14 @@ pub extern "C" fn sipbus_kafka_event_wait(worker: u32, event_out: *mut KafkaEven
             }
         })
     })
+}
+
+/// The next event; Some(None) when there will be no more.
+fn taken(_: &mut Inbox, frame: &'static [u8]) -> Option<Option<Event<'static>>> {
+    if frame == END {
+        return Some(None);
+    }
+    Event::parse(frame).map(Some)
 }
 
 /// Ends the current event. `was_handled` is not 0 if a route or callback has run.
@@ -225,27 +228,10 @@ fn field<T>(name: &str, out: *mut T, pick: impl FnOnce(Event<'static>) -> Option
 
 impl Worker {
     fn attach(worker: usize) -> Option<Self> {
-        let instance = instance::get()?;
-        let index = instance.index(NAME)?;
-        let inbox = Inbox::attach(instance.region, index, worker, instance.wakers.get(index)?)?;
         Some(Self {
-            inbox,
+            inbox: event_worker::inbox(NAME, worker)?,
             topics: HashMap::new(),
         })
-    }
-
-    /// None when there will be no more.
-    fn wait(&mut self) -> Result<Option<Event<'static>>, Corrupt> {
-        loop {
-            let frame = self.inbox.wait()?;
-            if frame == END {
-                return Ok(None);
-            }
-            match Event::parse(frame) {
-                Some(event) => return Ok(Some(event)),
-                None => self.inbox.done(),
-            }
-        }
     }
 
     fn resolve(&mut self, event: &Event<'_>) -> KafkaEvent {

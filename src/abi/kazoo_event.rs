@@ -1,7 +1,7 @@
 //! The kazoo module's event workers and pseudo-variables.
 
+use super::event_worker;
 use super::guard::guard;
-use super::instance;
 use super::kazoo::{Known, NAME, known};
 use super::kazoo_json;
 use super::kazoo_query::{completed, set_result};
@@ -67,15 +67,10 @@ pub extern "C" fn sipbus_kazoo_event_wait(worker: u32, event_out: *mut KazooEven
             }
             let Some(worker) = slot else { return -1 };
             loop {
-                let event = match worker.inbox.wait() {
-                    Ok(frame) => Event::parse(frame),
-                    Err(error) => {
-                        let text = format!("{NAME}: the worker's inbox is broken: {error}");
-                        log(Level::Error, &text);
-                        return -1;
-                    }
+                let Some(frame) = event_worker::wait(NAME, &mut worker.inbox) else {
+                    return -1;
                 };
-                if let Some(found) = event.and_then(|event| worker.take(&event)) {
+                if let Some(found) = Event::parse(frame).and_then(|event| worker.take(&event)) {
                     let (current, event) = found;
                     CURRENT.set(Some(current));
                     return if write_out(event_out, event) { 1 } else { -1 };
@@ -136,11 +131,8 @@ fn field(out: *mut Slice, pick: impl FnOnce(&Current) -> Option<&[u8]>) -> c_int
 
 impl Worker {
     fn attach(worker: usize) -> Option<Self> {
-        let instance = instance::get()?;
-        let index = instance.index(NAME)?;
-        let inbox = Inbox::attach(instance.region, index, worker, instance.wakers.get(index)?)?;
         Some(Self {
-            inbox,
+            inbox: event_worker::inbox(NAME, worker)?,
             known: known()?,
             complained: false,
             puzzled: false,

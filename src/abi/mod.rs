@@ -18,6 +18,7 @@ pub mod event;
 pub mod event_kafka;
 pub mod event_subscribe;
 mod event_table;
+mod event_worker;
 mod guard;
 mod instance;
 pub mod kafka;

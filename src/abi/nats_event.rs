@@ -1,11 +1,11 @@
 //! The NATS module's event workers and pseudo-variables.
 
+use super::event_worker;
 use super::guard::guard;
-use super::instance;
 use super::nats::{NAME, settings};
 use super::slice::{Slice, write_out};
 use crate::frame::nats::Event;
-use crate::host::{Level, event_route, log};
+use crate::host::event_route;
 use crate::module::handled;
 use crate::nats::{header, route};
 use crate::shm::inbox::Inbox;
@@ -54,20 +54,9 @@ pub extern "C" fn sipbus_nats_event_wait(worker: u32, event_out: *mut NatsEvent)
                 *slot = Worker::attach(worker as usize);
             }
             let Some(worker) = slot else { return -1 };
-            let event = loop {
-                match worker.inbox.wait() {
-                    Ok(frame) => match Event::parse(frame) {
-                        Some(event) => break event,
-                        None => worker.inbox.done(),
-                    },
-                    Err(error) => {
-                        log(
-                            Level::Error,
-                            &format!("{NAME}: the worker's inbox is broken: {error}"),
-                        );
-                        return -1;
-                    }
-                }
+            let parse = |_: &mut Inbox, frame| Event::parse(frame);
+            let Some(event) = event_worker::next(NAME, &mut worker.inbox, parse) else {
+                return -1;
             };
             CURRENT.set(Some(event));
             if write_out(event_out, worker.resolve(&event)) {
@@ -151,9 +140,7 @@ fn field(
 
 impl Worker {
     fn attach(worker: usize) -> Option<Self> {
-        let instance = instance::get()?;
-        let index = instance.index(NAME)?;
-        let inbox = Inbox::attach(instance.region, index, worker, instance.wakers.get(index)?)?;
+        let inbox = event_worker::inbox(NAME, worker)?;
         let subscription = settings()?.subscriptions.get(worker);
         let pattern = subscription.map_or("", |line| &line.subject);
         let found = |name: &str| event_route(name).unwrap_or(-1);

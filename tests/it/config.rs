@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::require;
+use crate::script::Script;
 
 /// SIP workers: more than one, so that each test shows data crossing processes.
 pub(crate) const WORKERS: u32 = 4;
@@ -23,6 +24,10 @@ request_route {
 
 /// The stock modules that the frame and most tests use.
 const MODULES: [&str; 7] = ["pv", "sl", "kex", "jsonrpcs", "xlog", "htable", "cfgutils"];
+
+/// The modules that suspend requests.
+const SUSPENDING: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
+     modparam(\"tm\", \"wt_timer\", 100)";
 
 /// A configuration in the making.
 pub(crate) struct Config {
@@ -103,6 +108,11 @@ impl Config {
         self
     }
 
+    /// With what suspends requests.
+    pub(crate) fn suspending(self) -> Self {
+        self.before(SUSPENDING)
+    }
+
     /// Lines after the module under test and its parameters.
     pub(crate) fn after(mut self, lines: &str) -> Self {
         writeln!(self.after, "{lines}").unwrap();
@@ -120,28 +130,32 @@ impl Config {
         self
     }
 
-    /// A KEMI script, which has all the routes: `language` as `cfgengine` names it.
-    pub(crate) fn script(mut self, language: &str, file: &str, text: &str) -> Self {
-        std::fs::write(self.folder.path().join(file), text).unwrap();
+    /// A KEMI script, which has all the routes.
+    pub(crate) fn script(mut self, script: &Script) -> Self {
+        let lines = format!("{}cfgengine \"{}\"\n", self.loaded(script), script.language);
         self.script = true;
-        let module = if language == "python" {
-            "app_python3"
-        } else {
-            "app_lua"
-        };
-        let path = self.folder.path().join(file);
         // Kazoo runs a function of the script at its start, so that must be there already.
-        let lines = match self.module {
-            "kazoo" => &mut self.before,
-            _ => &mut self.after,
-        };
-        writeln!(
-            lines,
-            "loadmodule \"{module}.so\"\nmodparam(\"{module}\", \"load\", \"{}\")\ncfgengine \"{language}\"",
+        match self.module {
+            "kazoo" => self.before(&lines),
+            _ => self.after(&lines),
+        }
+    }
+
+    /// A KEMI script that only lends its functions: the native routes stay in charge.
+    pub(crate) fn lent(self, script: &Script) -> Self {
+        let lines = self.loaded(script);
+        self.after(&lines)
+    }
+
+    /// Writes a script, and the lines that load it.
+    fn loaded(&self, script: &Script) -> String {
+        let path = self.folder.path().join(script.file);
+        std::fs::write(&path, &script.text).unwrap();
+        let module = script.module;
+        format!(
+            "loadmodule \"{module}.so\"\nmodparam(\"{module}\", \"load\", \"{}\")\n",
             path.display()
         )
-        .unwrap();
-        self
     }
 
     /// Room for large payloads: megabytes of private memory per process.

@@ -211,6 +211,13 @@ impl Kamailio {
         });
     }
 
+    /// Waits until tm has let go of every transaction: none is suspended for ever.
+    pub(crate) fn wait_no_transaction(&self) {
+        wait::until("no transaction is left", || {
+            self.rpc("tm.stats", &[])["current"] == json!(0)
+        });
+    }
+
     /// Sets what a script reads as `$sht(count=>name)`.
     pub(crate) fn set(&self, name: &str, value: i64) {
         self.rpc("htable.seti", &[json!("count"), json!(name), json!(value)]);

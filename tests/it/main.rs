@@ -28,6 +28,7 @@
     reason = "those bans protect the product: the harness needs threads and atomics of its own"
 )]
 
+mod arrived;
 mod certificates;
 mod config;
 mod conformance;
@@ -50,6 +51,7 @@ mod privilege;
 mod process;
 mod require;
 mod rpc;
+mod script;
 mod server;
 mod service;
 mod sip;

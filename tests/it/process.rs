@@ -158,10 +158,8 @@ impl Drop for Server {
         if self.ended().is_none() {
             self.signal(Signal::CONT);
             self.signal(Signal::TERM);
-            let begin = std::time::Instant::now();
-            while self.ended().is_none() && begin.elapsed() < Duration::from_secs(15) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            // If it does not, it is killed.
+            wait::at_most(Duration::from_secs(15), || self.ended().is_some());
         }
         for pid in self.family.members() {
             send(pid, Signal::KILL);

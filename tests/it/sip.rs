@@ -87,14 +87,20 @@ impl Sip {
         None
     }
 
+    /// Code and reason of the answer to one request. An INVITE's answers are repeated, since nobody
+    /// sends the ACK: those of earlier requests are skipped.
+    pub(crate) fn answer(&self, number: u32) -> (u16, String) {
+        wait::until_some(&format!("request {number} is answered"), || {
+            let answer = self.receive(wait::watchdog())?;
+            (answer.0 == number).then_some((answer.1, answer.2))
+        })
+    }
+
     /// Sends a request and waits for its answer.
     pub(crate) fn ask(&mut self, method: &str, user: &str, body: &[u8]) -> Answer {
         let begin = Instant::now();
         let number = self.send(method, user, body);
-        let (code, reason) = wait::until_some(&format!("{method} {user} is answered"), || {
-            let answer = self.receive(wait::watchdog())?;
-            (answer.0 == number).then_some((answer.1, answer.2))
-        });
+        let (code, reason) = self.answer(number);
         Answer {
             code,
             reason,

@@ -1,12 +1,14 @@
 //! The independent NATS client: what counts is what it receives, not what Kamailio says it sent.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::ops::Deref;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, HeaderMap, Message};
 use futures_util::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::arrived::Arrived;
 use crate::wait;
 
 /// More than any test publishes: the client drops what does not fit, and a drop here would look
@@ -28,7 +30,7 @@ pub(crate) fn runtime() -> &'static Runtime {
 /// A connection with one subscription, whose messages are kept or handed to a closure.
 pub(crate) struct Subscriber {
     client: Client,
-    messages: Arc<Mutex<Vec<Message>>>,
+    arrived: Arrived<Message>,
 }
 
 impl Subscriber {
@@ -38,12 +40,9 @@ impl Subscriber {
     }
 
     pub(crate) fn with_options(options: ConnectOptions, url: &str, subject: &str) -> Self {
-        let messages = Arc::new(Mutex::new(Vec::new()));
-        let keep = Arc::clone(&messages);
-        let client = subscribe(options, url, subject, move |message| {
-            keep.lock().unwrap().push(message)
-        });
-        Self { client, messages }
+        let arrived = Arrived::new();
+        let client = subscribe(options, url, subject, arrived.keeper());
+        Self { client, arrived }
     }
 
     /// Hands each message on `subject` to `sink`, which must be quick.
@@ -55,7 +54,7 @@ impl Subscriber {
         let client = subscribe(ConnectOptions::new(), url, subject, sink);
         Self {
             client,
-            messages: Arc::default(),
+            arrived: Arrived::new(),
         }
     }
 
@@ -64,38 +63,14 @@ impl Subscriber {
         Self::each(url, "harness.unused", |_| {})
     }
 
-    pub(crate) fn messages(&self) -> Vec<Message> {
-        self.messages.lock().unwrap().clone()
-    }
-
     /// The payloads so far, as text.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.messages().iter().map(text).collect()
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.messages.lock().unwrap().len()
-    }
-
-    /// Waits for at least `count` messages, and returns all.
-    pub(crate) fn wait_for(&self, count: usize) -> Vec<Message> {
-        wait::until(&format!("{count} messages arrived"), || {
-            self.count() >= count
-        });
-        self.messages()
-    }
-
     /// Waits for exactly one message.
     pub(crate) fn only(&self) -> Message {
-        let mut messages = self.wait_for(1);
-        self.settle();
-        assert_eq!(
-            self.count(),
-            1,
-            "one message was expected: {:?}",
-            self.texts()
-        );
-        messages.remove(0)
+        self.arrived.only(|| self.settle())
     }
 
     /// Has the server answer once more on this connection: what it sent before has arrived.
@@ -133,6 +108,14 @@ impl Subscriber {
         let (subject, payload) = (subject.to_string(), payload.to_string());
         let answer = runtime().block_on(self.client.request(subject, payload.into()));
         text(&answer.unwrap())
+    }
+}
+
+impl Deref for Subscriber {
+    type Target = Arrived<Message>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.arrived
     }
 }
 

@@ -19,17 +19,25 @@ pub(crate) fn until(what: &str, mut cond: impl FnMut() -> bool) {
     until_some(what, || cond().then_some(()));
 }
 
+/// Waits until `cond` holds, for so long; whether it does. For what must go on even if it does not.
+pub(crate) fn at_most(time: Duration, mut cond: impl FnMut() -> bool) -> bool {
+    poll(time, || cond().then_some(())).is_some()
+}
+
 /// Waits until `probe` returns a value.
 pub(crate) fn until_some<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let (begin, watchdog) = (Instant::now(), watchdog());
+    let watchdog = watchdog();
+    poll(watchdog, &mut probe)
+        .unwrap_or_else(|| panic!("watchdog: waited {watchdog:?} until {what}"))
+}
+
+fn poll<T>(time: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let begin = Instant::now();
     loop {
-        if let Some(value) = probe() {
-            return value;
+        let found = probe();
+        if found.is_some() || begin.elapsed() >= time {
+            return found;
         }
-        assert!(
-            begin.elapsed() < watchdog,
-            "watchdog: waited {watchdog:?} until {what}"
-        );
         std::thread::sleep(STEP);
     }
 }

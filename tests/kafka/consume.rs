@@ -1,6 +1,7 @@
 //! Consuming: order per partition, and where it goes on.
 
-use crate::stand::{Cluster, Seen, Stand, WATCHDOG, cluster, next, until};
+use crate::stand::{Cluster, Seen, Stand, cluster, next};
+use crate::wait::{until, watchdog};
 use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -40,12 +41,12 @@ fn committed(cluster: &Cluster) -> i64 {
         .set("group.id", "g")
         .create()
         .unwrap();
-    let metadata = consumer.fetch_metadata(Some("t"), WATCHDOG).unwrap();
+    let metadata = consumer.fetch_metadata(Some("t"), watchdog()).unwrap();
     let mut list = TopicPartitionList::new();
     for partition in metadata.topics()[0].partitions() {
         list.add_partition("t", partition.id());
     }
-    let found = consumer.committed_offsets(list, WATCHDOG).unwrap();
+    let found = consumer.committed_offsets(list, watchdog()).unwrap();
     let offsets = found.elements();
     offsets
         .iter()

@@ -1,12 +1,27 @@
 //! Clusters that fail: what was accepted arrives all the same, or is reported as lost.
 
-use crate::stand::{Stand, cluster, next, publish, records, until, whole_and_in_order};
+use crate::stand::{
+    Cluster, Stand, cluster, next, publish, publish_number, records, whole_and_in_order,
+};
+use crate::wait::until;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use sipbus::frame::kafka::To;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 const BROKERS: [i32; 3] = [1, 2, 3];
+
+fn all_down(cluster: &Cluster) {
+    for id in BROKERS {
+        cluster.broker_down(id).unwrap();
+    }
+}
+
+fn all_up(cluster: &Cluster) {
+    for id in BROKERS {
+        cluster.broker_up(id).unwrap();
+    }
+}
 
 #[test]
 fn errors_of_the_cluster_lose_nothing_and_change_no_order() {
@@ -29,13 +44,7 @@ fn errors_of_the_cluster_lose_nothing_and_change_no_order() {
             cluster.request_errors(RDKafkaApiKey::Produce, &errors);
         }
         for (writer, lane) in lanes.iter_mut().enumerate() {
-            publish(
-                lane,
-                To::Target(0),
-                &format!("w{writer}"),
-                &number.to_string(),
-                None,
-            );
+            publish_number(lane, writer, number);
         }
     }
     until("all are delivered", || stand.counter("delivered") == 6000);
@@ -54,26 +63,16 @@ fn restarts_of_all_brokers_lose_nothing_and_change_no_order() {
     let mut lanes = [stand.lane(0), stand.lane(1)];
     for number in 0..3000_usize {
         for (writer, lane) in lanes.iter_mut().enumerate() {
-            publish(
-                lane,
-                To::Target(0),
-                &format!("w{writer}"),
-                &number.to_string(),
-                None,
-            );
+            publish_number(lane, writer, number);
         }
         match number {
             500 | 1500 => {
                 until("the brokers are used", || stand.is_connected());
-                BROKERS
-                    .iter()
-                    .for_each(|id| cluster.broker_down(*id).unwrap());
+                all_down(&cluster);
             }
             1000 | 2000 => {
                 until("the loss is seen", || !stand.is_connected());
-                BROKERS
-                    .iter()
-                    .for_each(|id| cluster.broker_up(*id).unwrap());
+                all_up(&cluster);
             }
             _ => {}
         }
@@ -95,9 +94,7 @@ fn a_cluster_that_went_away_is_not_said_to_be_there() {
     publish(&mut lane, To::Target(0), "k", "before", Some(1));
     assert!(next(&reports).delivered);
     until("the cluster is used", || stand.is_connected());
-    BROKERS
-        .iter()
-        .for_each(|id| cluster.broker_down(*id).unwrap());
+    all_down(&cluster);
     publish(&mut lane, To::Target(0), "k", "lost", Some(1));
     until("the loss is seen", || !stand.is_connected());
     // Meanwhile the library goes on trying.
@@ -118,7 +115,7 @@ fn throttling_and_slow_brokers_lose_nothing() {
     let mut stand = Stand::start(&[("broker_id", &socket)]);
     let mut lane = stand.lane(0);
     for number in 0..2000 {
-        publish(&mut lane, To::Target(0), "w0", &number.to_string(), None);
+        publish_number(&mut lane, 0, number);
     }
     stand.drain();
     assert_eq!(stand.counter("delivered"), 2000);
@@ -129,9 +126,7 @@ fn throttling_and_slow_brokers_lose_nothing() {
 fn what_cannot_be_delivered_in_its_time_is_reported() {
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
-    BROKERS
-        .iter()
-        .for_each(|id| cluster.broker_down(*id).unwrap());
+    all_down(&cluster);
     let away = format!("[away]{bootstrap}/t?t.message.timeout.ms=300&g.linger.ms=1");
     let stand = Stand::start(&[("broker_id", &away)]);
     let reports = stand.worker(0);
@@ -155,9 +150,7 @@ fn what_cannot_be_delivered_in_its_time_is_reported() {
     until("frames leave their lane", || {
         stand.counter("rejected") == 20
     });
-    BROKERS
-        .iter()
-        .for_each(|id| cluster.broker_up(*id).unwrap());
+    all_up(&cluster);
     let mut sent = 20;
     until("the cluster is used again", || {
         publish(&mut lane, To::Target(0), "k", &sent.to_string(), Some(sent));
@@ -190,7 +183,7 @@ fn what_the_library_refuses_at_once_is_reported() {
 #[test]
 fn a_dead_cluster_holds_no_other_up() {
     let (dead, alive) = (cluster(), cluster());
-    BROKERS.iter().for_each(|id| dead.broker_down(*id).unwrap());
+    all_down(&dead);
     let sockets = [&dead, &alive].map(|cluster| cluster.bootstrap_servers());
     let stand = Stand::start(&[
         ("broker_id", &format!("[dead]{}/t", sockets[0])),
@@ -202,7 +195,7 @@ fn a_dead_cluster_holds_no_other_up() {
         publish(&mut lane, To::Target(1), "w0", &number.to_string(), None);
     }
     until("one cluster has all", || stand.counter("delivered") == 1000);
-    BROKERS.iter().for_each(|id| dead.broker_up(*id).unwrap());
+    all_up(&dead);
     until("the other has its own", || {
         stand.counter("delivered") == 1001
     });
@@ -215,14 +208,14 @@ fn a_library_that_gives_up_is_made_anew_and_loses_nothing() {
     let stand = Stand::start(&[("broker_id", &socket)]);
     let mut lane = stand.lane(0);
     for number in 0..100 {
-        publish(&mut lane, To::Target(0), "w0", &number.to_string(), None);
+        publish_number(&mut lane, 0, number);
     }
     until("the cluster is used", || stand.counter("delivered") == 100);
     // The idempotent producer cannot go on from there: it does not know what the cluster has.
     let desync = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     cluster.request_errors(RDKafkaApiKey::Produce, &[desync]);
     for number in 100..1000 {
-        publish(&mut lane, To::Target(0), "w0", &number.to_string(), None);
+        publish_number(&mut lane, 0, number);
     }
     until("all are delivered or given up", || {
         stand.counter("delivered") + stand.counter("rejected") == 1000

@@ -16,3 +16,6 @@ mod consume;
 mod fault;
 mod publish;
 mod stand;
+#[path = "../it/wait.rs"]
+#[allow(dead_code, reason = "of its waits only one is used here")]
+mod wait;

@@ -1,6 +1,7 @@
 //! Publishing: what is accepted arrives, and is reported.
 
-use crate::stand::{Stand, cluster, next, publish, records, until, whole_and_in_order};
+use crate::stand::{Stand, cluster, next, publish, publish_number, records, whole_and_in_order};
+use crate::wait::until;
 use sipbus::frame::kafka::To;
 use sipbus::kafka::counter::figure;
 use std::collections::BTreeSet;
@@ -13,13 +14,7 @@ fn every_message_arrives_once_and_in_order() {
     let mut lanes = [stand.lane(0), stand.lane(1), stand.lane(2)];
     for number in 0..5000 {
         for (writer, lane) in lanes.iter_mut().enumerate() {
-            publish(
-                lane,
-                To::Target(0),
-                &format!("w{writer}"),
-                &number.to_string(),
-                None,
-            );
+            publish_number(lane, writer, number);
         }
     }
     until("all are delivered", || stand.counter("delivered") == 15_000);
@@ -74,7 +69,7 @@ fn a_stop_delivers_what_was_accepted() {
     let mut stand = Stand::start(&[("broker_id", &socket)]);
     let mut lane = stand.lane(0);
     for number in 0..3000 {
-        publish(&mut lane, To::Target(0), "w0", &number.to_string(), None);
+        publish_number(&mut lane, 0, number);
     }
     stand.drain();
     assert_eq!(stand.counter("delivered"), 3000);
@@ -90,13 +85,7 @@ fn a_killed_engine_loses_nothing() {
     let mut lane = stand.lane(0);
     for round in 0..3 {
         for number in 0..2000 {
-            publish(
-                &mut lane,
-                To::Target(0),
-                "w0",
-                &(round * 2000 + number).to_string(),
-                None,
-            );
+            publish_number(&mut lane, 0, round * 2000 + number);
         }
         stand.kill();
         stand.start_engine();
@@ -115,7 +104,7 @@ fn a_full_library_makes_messages_wait() {
     let stand = Stand::start(&[("broker_id", &socket)]);
     let mut lane = stand.lane(0);
     for number in 0..500 {
-        publish(&mut lane, To::Target(0), "w0", &number.to_string(), None);
+        publish_number(&mut lane, 0, number);
     }
     until("all are delivered", || stand.counter("delivered") == 500);
     let found = records(&cluster.bootstrap_servers(), "t", 500);

@@ -1,6 +1,7 @@
 //! What stands for Kamailio: a region, lanes to write to, event workers that collect, and an engine on a
 //! thread of this process.
 
+use crate::wait::watchdog;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -24,8 +25,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
-/// A safety net against a hang, not an assertion of speed.
-pub(crate) const WATCHDOG: Duration = Duration::from_secs(120);
 const PROCESSES: usize = 4;
 
 pub(crate) type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -130,7 +129,7 @@ impl Stand {
 
     /// The lane of a process.
     pub(crate) fn lane(&self, process: usize) -> Lane {
-        Lane::attach(self.region, 0, process, self.waker, WATCHDOG).unwrap()
+        Lane::attach(self.region, 0, process, self.waker, watchdog()).unwrap()
     }
 
     pub(crate) fn counter(&self, name: &str) -> u64 {
@@ -218,17 +217,15 @@ pub(crate) fn publish(lane: &mut Lane, to: To<'_>, key: &str, text: &str, report
     publish.write(|parts| lane.submit(parts)).unwrap().unwrap();
 }
 
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < WATCHDOG, "watchdog: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+/// Publishes a number of a writer to the first target, for [`whole_and_in_order`].
+pub(crate) fn publish_number(lane: &mut Lane, writer: usize, number: usize) {
+    let (key, text) = (format!("w{writer}"), number.to_string());
+    publish(lane, To::Target(0), &key, &text, None);
 }
 
 /// The next event of a worker.
 pub(crate) fn next(worker: &mpsc::Receiver<Seen>) -> Seen {
-    worker.recv_timeout(WATCHDOG).unwrap()
+    worker.recv_timeout(watchdog()).unwrap()
 }
 
 /// Reads a topic from its beginning, until there are `count` records and then no more: key and payload,
@@ -240,7 +237,7 @@ pub(crate) fn records(bootstrap: &str, topic: &str, count: usize) -> Vec<(String
         .set("enable.partition.eof", "true")
         .create()
         .unwrap();
-    let metadata = consumer.fetch_metadata(Some(topic), WATCHDOG).unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), watchdog()).unwrap();
     let partitions = metadata.topics()[0].partitions().len();
     let mut list = TopicPartitionList::new();
     for partition in 0..i32::try_from(partitions).unwrap() {
@@ -252,7 +249,7 @@ pub(crate) fn records(bootstrap: &str, topic: &str, count: usize) -> Vec<(String
     let (mut found, mut quiet) = (Vec::new(), 0);
     while found.len() < count || quiet < 20 {
         assert!(
-            begin.elapsed() < WATCHDOG,
+            begin.elapsed() < watchdog(),
             "watchdog: {} of {count} records",
             found.len()
         );

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::load;
-use super::peer::{Peer, Reach, present};
+use super::peer::{Peer, present};
 use crate::{turn, wait};
 
 /// `LISTEN` in the kernel's tables.
@@ -17,12 +17,7 @@ pub(crate) fn the_engine_keeps_no_descriptor_that_it_does_not_need<P: Peer>() {
     }
     let _turn = turn::light();
     const COUNT: usize = 20;
-    let mut peer = P::start(Reach::Gated);
-    peer.gate().open();
-    let kamailio = load::insisting(&peer, peer.config()).start();
-    peer.joined(&kamailio);
-    let mut sip = kamailio.sip();
-    load::arrives(&mut peer, &mut sip, 0, COUNT);
+    let (mut peer, kamailio, mut sip) = load::under_way::<P>(COUNT);
     let port = peer.gate().port();
     explained(kamailio.engine().unwrap(), 1, &[port]);
     // The next one is given the same by its supervisor, which has had an engine before.

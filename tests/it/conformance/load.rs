@@ -1,6 +1,6 @@
 //! Scripts that publish numbered messages, and what must have become of them.
 
-use super::peer::Peer;
+use super::peer::{Peer, Reach};
 use crate::kamailio::{Config, Kamailio, WORKERS};
 use crate::sip::Sip;
 use crate::tally::Tally;
@@ -34,6 +34,17 @@ fn looping<P: Peer>(peer: &P, config: Config, refused: &str) -> Config {
            }}
            $var(answer) = "" + $var(refused);"#
     ))
+}
+
+/// A peer behind an open gate, and a Kamailio from which so many messages have arrived there.
+pub(super) fn under_way<P: Peer>(count: usize) -> (P, Kamailio, Sip) {
+    let mut peer = P::start(Reach::Gated);
+    peer.gate().open();
+    let kamailio = insisting(&peer, peer.config()).start();
+    peer.joined(&kamailio);
+    let mut sip = kamailio.sip();
+    arrives(&mut peer, &mut sip, 0, count);
+    (peer, kamailio, sip)
 }
 
 /// One message for each request that `message.xml` sends; where it is refused, sipp's call fails.

@@ -20,12 +20,7 @@ pub(crate) fn an_engine_out_of_descriptors_goes_on_when_there_are_some<P: Peer>(
     }
     let _turn = turn::light();
     const COUNT: usize = 20;
-    let mut peer = P::start(Reach::Gated);
-    peer.gate().open();
-    let kamailio = load::insisting(&peer, peer.config()).start();
-    peer.joined(&kamailio);
-    let mut sip = kamailio.sip();
-    load::arrives(&mut peer, &mut sip, 0, COUNT);
+    let (mut peer, kamailio, mut sip) = load::under_way::<P>(COUNT);
     let engine = kamailio.engine().expect("the engine runs");
     let none = Rlimit {
         current: Some(0),

@@ -2,7 +2,6 @@
 
 use super::client::Client;
 use super::listener::on;
-use super::suspend::TM;
 use crate::require::needs;
 use crate::{port, turn};
 
@@ -121,7 +120,7 @@ fn an_async_function_stands_in_request_routes_only() {
             r#"evapi_async_unicast("x", "y")"#,
         ];
         for call in calls {
-            let config = on(port::free()).before(TM);
+            let config = on(port::free()).suspending();
             let (status, log) = config.routes(&format!("{route} {{ {call}; }}")).check();
             assert!(!status.success(), "{call} in {route} is accepted:\n{log}");
             assert!(log.contains("evapi_async"), "{log}");
@@ -135,7 +134,7 @@ fn an_async_function_in_an_event_is_refused() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .before(TM)
+        .suspending()
         .routes(
             r#"event_route[evapi:message-received] {
                    evapi_async_relay("x"); $var(rc) = $rc; evapi_relay("rc=$var(rc)");
@@ -145,7 +144,7 @@ fn an_async_function_in_an_event_is_refused() {
     let mut client = Client::connect(&kamailio, port);
     client.send("x");
     assert_eq!(client.text(), "rc=-1");
-    super::suspend::no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     let log = kamailio.stop();
     assert_eq!(errors(&log, &["evapi_async functions"]), 1, "{log}");
 }

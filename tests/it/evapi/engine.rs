@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use super::client::Client;
 use super::listener::{clients, on};
-use super::suspend::{ASK, answer, asking, question};
+use super::suspend::{ASK, asking, question};
 use crate::require::needs;
 use crate::{port, process, turn, wait};
 
@@ -79,11 +79,11 @@ fn an_async_call_without_an_engine_is_answered() {
     let number = sip.send("MESSAGE", "before", b"");
     let (key, _) = question(&mut client);
     client.send(format!("{key}:yes"));
-    assert_eq!(answer(&sip, number), (200, "yes".into()));
+    assert_eq!(sip.answer(number), (200, "yes".into()));
     kamailio.kill_engine();
     // By the script, which was told false, or by tm's timer: never not at all.
     let number = sip.send("MESSAGE", "meanwhile", b"");
-    assert!([503, 408].contains(&answer(&sip, number).0));
+    assert!([503, 408].contains(&sip.answer(number).0));
     let mut client = Client::connect(&kamailio, port);
     let number = sip.send("MESSAGE", "after", b"");
     let (key, text) = loop {
@@ -93,7 +93,7 @@ fn an_async_call_without_an_engine_is_answered() {
         }
     };
     client.send(format!("{key}:{text}"));
-    assert_eq!(answer(&sip, number), (200, "after".into()));
+    assert_eq!(sip.answer(number), (200, "after".into()));
     kamailio.stop();
 }
 

@@ -2,17 +2,13 @@
 
 use super::client::Client;
 use super::listener::on;
-use super::suspend::{TM, answer, question};
+use super::suspend::question;
 use crate::require::needs;
+use crate::script::Script;
 use crate::{port, turn};
 
-const LUA: &str = r#"
-function ksr_request_route()
-    local method, user = KSR.pv.get("$rm"), KSR.pv.gete("$rU")
-    if method == "OPTIONS" then
-        KSR.sl.send_reply(200, "OK")
-        return 1
-    end
+const LUA_REQUEST: &str = r#"
+    local user = KSR.pv.gete("$rU")
     if user == "plain" then
         local rc = KSR.evapi.relay("all") .. KSR.evapi.relay_multicast("many", "lua")
             .. KSR.evapi.relay_unicast("one", "lua") .. KSR.evapi.relay("")
@@ -36,9 +32,9 @@ function ksr_request_route()
     if rc < 0 then
         KSR.sl.send_reply(503, "false " .. rc)
     end
-    return 1
-end
+"#;
 
+const LUA_FUNCTIONS: &str = r#"
 function ksr_evapi_event(evname)
     local msg = KSR.pv.gete("$evapi(msg)")
     if evname == "evapi:connection-new" then
@@ -70,9 +66,9 @@ fn all_functions_and_the_callback_work_from_lua() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .before(TM)
+        .suspending()
         .text_param("event_callback", "ksr_evapi_event")
-        .script("lua", "script.lua", LUA)
+        .script(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS))
         .start();
     let mut client = Client::connect(&kamailio, port);
     assert_eq!(client.text(), "new");
@@ -86,10 +82,10 @@ fn all_functions_and_the_callback_work_from_lua() {
         let (key, text) = question(&mut client);
         assert_eq!(text, function);
         client.send(format!("{key}:by {function}"));
-        assert_eq!(answer(&sip, number), (200, format!("by {function}")));
+        assert_eq!(sip.answer(number), (200, format!("by {function}")));
     }
     let number = sip.send("MESSAGE", "nobody", b"");
-    assert_eq!(answer(&sip, number), (503, "false -2".into()));
+    assert_eq!(sip.answer(number), (503, "false -2".into()));
     client.send("close");
     assert_eq!(client.rest(), ["bye"]);
     kamailio.wait_counted("closed", 1);
@@ -102,9 +98,9 @@ fn a_route_goes_before_the_callback() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .before(TM)
+        .suspending()
         .text_param("event_callback", "ksr_evapi_event")
-        .script("lua", "script.lua", LUA)
+        .script(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS))
         .routes(r#"event_route[evapi:message-received] { evapi_relay("route|$evapi(msg)"); }"#)
         .start();
     let mut client = Client::connect(&kamailio, port);

@@ -36,7 +36,7 @@ fn the_shared_secret_lets_a_client_in() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .before(super::suspend::TM)
+        .suspending()
         .text_param("shared_secret", SECRET)
         .routes(ECHO)
         .request(

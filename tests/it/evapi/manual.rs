@@ -2,7 +2,6 @@
 
 use super::client::Client;
 use super::listener::on;
-use super::suspend::{TM, answer};
 use crate::require::needs;
 use crate::{port, turn};
 
@@ -27,7 +26,7 @@ fn the_overview_works_as_written() {
         .unwrap();
     let port = port::free();
     let kamailio = on(port)
-        .before(TM)
+        .suspending()
         .before("loadmodule \"jansson.so\"\nmodparam(\"tm\", \"fr_timer\", 1000)")
         .request(request)
         .routes(routes)
@@ -47,7 +46,7 @@ fn the_overview_works_as_written() {
     let again: serde_json::Value = serde_json::from_slice(&client.frame()).unwrap();
     assert_ne!(again["label"], question["label"]);
     drop(client);
-    assert!(answer(&sip, number).0 >= 400);
+    assert!(sip.answer(number).0 >= 400);
     kamailio.stop();
 }
 
@@ -57,7 +56,7 @@ fn every_other_example_is_accepted() {
     let _turn = turn::light();
     let mut checked = 0;
     for block in examples().into_iter().skip(1) {
-        let config = on(port::free()).before(TM);
+        let config = on(port::free()).suspending();
         let config = if block.starts_with("modparam(") {
             config.after(&block)
         } else if block.starts_with("event_route[") {

@@ -5,6 +5,7 @@ mod bad_setting;
 pub(crate) mod client;
 mod engine;
 mod events;
+mod frame_size;
 mod framing;
 mod functions;
 mod kemi;

@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::listener::on;
-use super::suspend::{ASK, TM, answer, asking, no_transaction_is_left, question};
+use super::suspend::{ASK, asking, question};
 use crate::require::needs;
 use crate::sipp::Sipp;
 use crate::{port, turn};
@@ -22,9 +22,9 @@ fn a_late_answer_is_harmless() {
         let answered = kamailio.counted("answers");
         let number = sip.send(method, "late", b"");
         let (key, _) = question(&mut client);
-        assert_eq!(answer(&sip, number).0, 408);
+        assert_eq!(sip.answer(number).0, 408);
         if gone {
-            no_transaction_is_left(&kamailio);
+            kamailio.wait_no_transaction();
         }
         client.send(format!("{key}:too late"));
         kamailio.wait_counted("answers", answered + 1);
@@ -34,8 +34,20 @@ fn a_late_answer_is_harmless() {
     let number = sip.send("MESSAGE", "next", b"");
     let (key, _) = question(&mut client);
     client.send(format!("{key}:in time"));
-    assert_eq!(answer(&sip, number), (200, "in time".into()));
+    assert_eq!(sip.answer(number), (200, "in time".into()));
     kamailio.stop();
+}
+
+/// All who were asked answer at once, each by another worker, and each twice.
+fn all_answer_twice(clients: &mut [Client]) {
+    let keys: Vec<String> = clients
+        .iter_mut()
+        .map(|client| question(client).0)
+        .collect();
+    for (client, key) in clients.iter_mut().zip(&keys) {
+        client.send(format!("{key}:yes"));
+        client.send(format!("{key}:yes"));
+    }
 }
 
 #[test]
@@ -48,16 +60,8 @@ fn a_second_answer_is_harmless() {
     let mut sip = kamailio.sip();
     for round in 1..=50 {
         let number = sip.send("MESSAGE", "x", b"");
-        let keys: Vec<String> = clients
-            .iter_mut()
-            .map(|client| question(client).0)
-            .collect();
-        // All at once, each by another worker, and each twice.
-        for (client, key) in clients.iter_mut().zip(&keys) {
-            client.send(format!("{key}:yes"));
-            client.send(format!("{key}:yes"));
-        }
-        assert_eq!(answer(&sip, number), (200, "yes".into()));
+        all_answer_twice(&mut clients);
+        assert_eq!(sip.answer(number), (200, "yes".into()));
         kamailio.wait_counted("answers", round * 8);
         assert_eq!(kamailio.counted("resumed"), round);
     }
@@ -85,22 +89,14 @@ fn answers_that_cross_are_counted() {
     needs!("kamailio", "evapi", "tmx.so");
     let _turn = turn::light();
     let port = port::free();
-    let config = on(port).before(TM).routes(CONTINUES).after(FR_TIMER);
+    let config = on(port).suspending().routes(CONTINUES).after(FR_TIMER);
     let kamailio = config.number("workers", 4).request(ASK).start();
     let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(&kamailio, port)).collect();
     let mut sip = kamailio.sip();
     for round in 1..=20 {
         let number = sip.send("MESSAGE", "x", b"");
-        let keys: Vec<String> = clients
-            .iter_mut()
-            .map(|client| question(client).0)
-            .collect();
-        // All at once, each by another worker, and each twice.
-        for (client, key) in clients.iter_mut().zip(&keys) {
-            client.send(format!("{key}:yes"));
-            client.send(format!("{key}:yes"));
-        }
-        assert_eq!(answer(&sip, number), (200, "yes".into()));
+        all_answer_twice(&mut clients);
+        assert_eq!(sip.answer(number), (200, "yes".into()));
         kamailio.wait_counted("answers", round * 8);
         assert_eq!(kamailio.counted("continued"), round);
     }
@@ -114,7 +110,7 @@ fn late_and_second_answers_leave_no_transaction() {
     needs!("kamailio", "evapi", "tmx.so");
     let _turn = turn::light();
     let port = port::free();
-    let config = on(port).before(TM).routes(CONTINUES).after(FR_TIMER);
+    let config = on(port).suspending().routes(CONTINUES).after(FR_TIMER);
     let kamailio = config.request(ASK).start();
     let mut client = Client::connect(&kamailio, port);
     let mut sip = kamailio.sip();
@@ -124,17 +120,17 @@ fn late_and_second_answers_leave_no_transaction() {
         let (key, _) = question(&mut client);
         client.send(format!("{key}:yes"));
         client.send(format!("{key}:yes"));
-        assert_eq!(answer(&sip, number), (200, "yes".into()));
+        assert_eq!(sip.answer(number), (200, "yes".into()));
         kamailio.wait_counted("answers", round * 2);
     }
     let number = sip.send("MESSAGE", "late", b"");
     let (key, _) = question(&mut client);
-    assert_eq!(answer(&sip, number).0, 408);
+    assert_eq!(sip.answer(number).0, 408);
     client.send(format!("{key}:too late"));
     kamailio.wait_counted("answers", 20 * 2 + 1);
     assert_eq!(kamailio.counted("continued"), 20);
     assert_eq!(kamailio.rpc("evapi.stats", &[])["late_answers"], 21);
-    no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }
 
@@ -143,7 +139,7 @@ fn arguments_of_evapi_continue_are_checked() {
     needs!("kamailio", "evapi", "tmx.so");
     let _turn = turn::light();
     let config = on(port::free())
-        .before(TM)
+        .suspending()
         .routes("route[RESUMED] { return; }");
     let kamailio = config
         .request(
@@ -211,7 +207,7 @@ fn an_answer_for_no_transaction_at_all_is_harmless() {
     let number = sip.send("MESSAGE", "x", b"");
     let (key, _) = question(&mut client);
     client.send(format!("{key}:yes"));
-    assert_eq!(answer(&sip, number), (200, "yes".into()));
+    assert_eq!(sip.answer(number), (200, "yes".into()));
     kamailio.stop();
 }
 
@@ -226,7 +222,7 @@ fn a_program_that_dies_with_the_question_leaves_the_timer_to_answer() {
     let number = sip.send("MESSAGE", "x", b"");
     question(&mut client);
     drop(client);
-    assert_eq!(answer(&sip, number).0, 408);
-    no_transaction_is_left(&kamailio);
+    assert_eq!(sip.answer(number).0, 408);
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }

@@ -2,19 +2,12 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
-
 use super::client::Client;
 use super::listener::{on, tagged};
 use crate::kamailio::Config;
 use crate::require::needs;
-use crate::sip::Sip;
 use crate::sipp::Sipp;
 use crate::{port, turn, wait};
-
-/// What the suspending tests load.
-pub(super) const TM: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
-     modparam(\"tm\", \"wt_timer\", 100)";
 
 /// `INDEX:LABEL:TEXT` resumes that transaction, which is answered with the text. Counts what
 /// `t_continue` made of it.
@@ -40,7 +33,7 @@ pub(super) const ASK: &str = r#"
     send_reply("503", "false $rc"); exit;"#;
 
 pub(super) fn asking(port: u16) -> Config {
-    on(port).before(TM).routes(ANSWERS)
+    on(port).suspending().routes(ANSWERS)
 }
 
 /// The key and the text of a question, whose key must be two numbers.
@@ -53,15 +46,6 @@ pub(super) fn question(client: &mut Client) -> (String, String) {
         "{key}"
     );
     (key.into(), text.into())
-}
-
-/// Code and reason of the answer to one request. An INVITE's answers are repeated, since nobody
-/// sends the ACK: those of earlier requests are skipped.
-pub(super) fn answer(sip: &Sip, number: u32) -> (u16, String) {
-    wait::until_some("the request is answered", || {
-        let answer = sip.receive(wait::watchdog())?;
-        (answer.0 == number).then_some((answer.1, answer.2))
-    })
 }
 
 #[test]
@@ -77,7 +61,7 @@ fn an_answer_resumes_the_request() {
         let (key, text) = question(&mut client);
         assert_eq!(text, user);
         client.send(format!("{key}:hello {user}"));
-        assert_eq!(answer(&sip, number), (200, format!("hello {user}")));
+        assert_eq!(sip.answer(number), (200, format!("hello {user}")));
     }
     kamailio.stop();
 }
@@ -158,11 +142,11 @@ fn a_multicast_and_a_unicast_suspend_too() {
     let (key, _) = question(&mut first);
     assert_eq!(question(&mut second).0, key);
     second.send(format!("{key}:second"));
-    assert_eq!(answer(&sip, number), (200, "second".into()));
+    assert_eq!(sip.answer(number), (200, "second".into()));
     let number = sip.send("MESSAGE", "uni", b"");
     let (key, _) = question(&mut first);
     first.send(format!("{key}:first"));
-    assert_eq!(answer(&sip, number), (200, "first".into()));
+    assert_eq!(sip.answer(number), (200, "first".into()));
     drop(kamailio);
     assert!(second.rest().is_empty() && other.rest().is_empty());
 }
@@ -173,7 +157,7 @@ fn one_transaction_is_suspended_twice() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .before(TM)
+        .suspending()
         .routes(
             r#"event_route[evapi:message-received] {
                    $var(index) = $(evapi(msg){s.select,0,:}{s.int});
@@ -206,7 +190,7 @@ fn one_transaction_is_suspended_twice() {
             assert_eq!(question(&mut client), (key.clone(), "more".into()));
         }
         client.send(format!("{key}:done"));
-        assert_eq!(answer(&sip, number), (200, "done".into()));
+        assert_eq!(sip.answer(number), (200, "done".into()));
     }
     kamailio.stop();
 }
@@ -222,7 +206,7 @@ fn a_transaction_that_exists_already_is_suspended() {
     let number = sip.send("MESSAGE", "x", b"");
     let (key, _) = question(&mut client);
     client.send(format!("{key}:yes"));
-    assert_eq!(answer(&sip, number), (200, "yes".into()));
+    assert_eq!(sip.answer(number), (200, "yes".into()));
     kamailio.stop();
 }
 
@@ -245,9 +229,9 @@ fn a_repeated_request_is_not_asked_about_again() {
     let (next_key, text) = question(&mut client);
     assert_eq!(text, "next");
     client.send(format!("{key}:one"));
-    assert_eq!(answer(&sip, number), (200, "one".into()));
+    assert_eq!(sip.answer(number), (200, "one".into()));
     client.send(format!("{next_key}:two"));
-    assert_eq!(answer(&sip, next), (200, "two".into()));
+    assert_eq!(sip.answer(next), (200, "two".into()));
     kamailio.stop();
     assert!(client.rest().is_empty());
 }
@@ -260,11 +244,4 @@ fn without_tm_a_script_that_suspends_does_not_start() {
     let (status, log) = config.refused();
     assert!(!status.success());
     assert!(log.contains("tm"), "{log}");
-}
-
-/// Waits until tm has let go of every transaction.
-pub(super) fn no_transaction_is_left(kamailio: &crate::kamailio::Kamailio) {
-    wait::until("all transactions are gone", || {
-        kamailio.rpc("tm.stats", &[])["current"] == json!(0)
-    });
 }

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use super::client::Client;
 use super::listener::tagged;
-use super::suspend::{ASK, answer, asking, no_transaction_is_left, question};
+use super::suspend::{ASK, asking, question};
 use crate::require::needs;
 use crate::{port, turn, wait};
 
@@ -26,7 +26,7 @@ fn nobody_connected_is_false_and_the_route_answers() {
     let (key, text) = question(&mut client);
     assert_eq!(text, "later");
     client.send(format!("{key}:yes"));
-    assert_eq!(answer(&sip, number), (200, "yes".into()));
+    assert_eq!(sip.answer(number), (200, "yes".into()));
     // And one who was there before is gone.
     drop(client);
     wait::until("the client is gone", || {
@@ -53,7 +53,7 @@ fn nobody_with_that_tag_is_false() {
     let mut client = tagged(&kamailio, port, "ab");
     assert_eq!(kamailio.sip().message("x", b""), "-2-2");
     assert_eq!(client.text(), "end");
-    no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }
 
@@ -77,7 +77,7 @@ fn bad_data_and_bad_tags_are_false() {
     let mut client = Client::connect(&kamailio, port);
     assert_eq!(kamailio.sip().message("x", b""), "-1-1-1-1-1");
     assert_eq!(client.text(), "end");
-    no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }
 
@@ -143,12 +143,12 @@ fn after_false_the_request_is_forwarded() {
     for method in ["MESSAGE", "INVITE"] {
         let number = sip.send(method, "x", b"");
         first.answer(method, "200 From The Gateway");
-        assert_eq!(answer(&sip, number), (200, "From The Gateway".into()));
+        assert_eq!(sip.answer(number), (200, "From The Gateway".into()));
         // The replies of a failed branch reach the failure route.
         let number = sip.send(method, "x", b"");
         first.answer(method, "486 Busy Here");
         second.answer(method, "200 From The Second");
-        assert_eq!(answer(&sip, number), (200, "From The Second".into()));
+        assert_eq!(sip.answer(number), (200, "From The Second".into()));
     }
     kamailio.stop();
 }
@@ -172,6 +172,6 @@ fn a_request_that_is_too_large_for_the_queue_is_false() {
     assert_eq!(answer.code, 503, "{answer:?}");
     assert!(answer.reason.starts_with("false -"), "{answer:?}");
     assert_eq!(client.text(), "end");
-    no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }

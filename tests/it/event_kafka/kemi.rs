@@ -2,25 +2,21 @@
 
 use crate::event_kafka::at;
 use crate::require::needs;
+use crate::script::Script;
 use crate::server::kafka::Kafka;
 use crate::{turn, wait};
 use serde_json::json;
 
-const LUA: &str = r#"
-function ksr_request_route()
-    if KSR.pv.get("$rm") == "OPTIONS" then
-        KSR.sl.send_reply(200, "OK")
-        return 1
-    end
+const LUA_REQUEST: &str = r#"
     local rc = KSR.event_kafka.publish("k1", "plain")
     rc = rc .. KSR.event_kafka.publish_key("k1", "keyed", "key")
     rc = rc .. KSR.event_kafka.publish_report("k1", "reported", "key", "report")
     rc = rc .. KSR.event_kafka.publish_headers("k1", "headed", "key", "report", "a=b")
     rc = rc .. KSR.event_kafka.publish("k2", "nothing")
     KSR.sl.send_reply(200, "rc=" .. rc)
-    return 1
-end
+"#;
 
+const LUA_FUNCTIONS: &str = r#"
 function report()
     KSR.info("report: " .. KSR.pv.gete("$avp(kafka_id)") .. " " .. KSR.pv.gete("$avp(kafka_status)")
         .. " " .. KSR.pv.gete("$avp(kafka_msg)") .. "\n")
@@ -36,28 +32,16 @@ function kafka_event(evname)
 end
 "#;
 
-const PYTHON: &str = r#"
-import KSR as KSR
-
-def mod_init():
-    return kamailio()
-
-class kamailio:
-    def child_init(self, rank):
-        return 0
-
-    def ksr_request_route(self, msg):
-        if KSR.pv.get("$rm") == "OPTIONS":
-            KSR.sl.send_reply(200, "OK")
-            return 1
+const PYTHON_REQUEST: &str = r#"
         rc = "%d" % KSR.event_kafka.publish("k1", "plain")
         rc += "%d" % KSR.event_kafka.publish_key("k1", "keyed", "key")
         rc += "%d" % KSR.event_kafka.publish_report("k1", "reported", "key", "report")
         rc += "%d" % KSR.event_kafka.publish_headers("k1", "headed", "key", "report", "a=b")
         rc += "%d" % KSR.event_kafka.publish("k2", "nothing")
         KSR.sl.send_reply(200, "rc=" + rc)
-        return 1
+"#;
 
+const PYTHON_FUNCTIONS: &str = r#"
     def report(self, msg):
         KSR.info("report: %s %s %s\n" % (KSR.pv.gete("$avp(kafka_id)"),
             KSR.pv.gete("$avp(kafka_status)"), KSR.pv.gete("$avp(kafka_msg)")))
@@ -71,7 +55,7 @@ class kamailio:
 "#;
 
 /// Publishes, has one reported, and consumes what was published.
-fn works(language: &str, file: &str, script: &str) {
+fn works(script: &Script) {
     let kafka = Kafka::start();
     let topic = kafka.topic();
     let consume = format!(
@@ -83,7 +67,7 @@ fn works(language: &str, file: &str, script: &str) {
         .text_param("event_callback", "kafka_event")
         .before("loadmodule \"tm.so\"")
         .before("modparam(\"tm\", \"wt_timer\", 100)")
-        .script(language, file, script)
+        .script(script)
         .start();
     assert_eq!(kamailio.sip().message("x", b""), "rc=1111-1");
     kamailio.wait_counter("consumed", 4);
@@ -115,7 +99,7 @@ fn works(language: &str, file: &str, script: &str) {
 fn lua_publishes_and_is_called_back() {
     needs!("kamailio", "event_kafka", "kafka", "tm.so", "app_lua.so");
     let _turn = turn::light();
-    works("lua", "script.lua", LUA);
+    works(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS));
 }
 
 #[test]
@@ -128,5 +112,5 @@ fn python_publishes_and_is_called_back() {
         "app_python3.so"
     );
     let _turn = turn::light();
-    works("python", "script.py", PYTHON);
+    works(&Script::python(PYTHON_REQUEST, PYTHON_FUNCTIONS));
 }

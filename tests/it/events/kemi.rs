@@ -2,16 +2,12 @@
 
 use super::{event, subscribed};
 use crate::require::needs;
+use crate::script::Script;
 use crate::server::nats::Nats;
 use crate::subscriber::text;
 use crate::turn;
 
-const LUA: &str = r#"
-function ksr_request_route()
-    if KSR.pv.get("$rm") == "OPTIONS" then
-        KSR.sl.send_reply(200, "OK")
-        return 1
-    end
+const LUA_REQUEST: &str = r#"
     local one = KSR.event_kafka.raise_event("E_TEST")
     local two = KSR.event_kafka.raise_event_json("E_TEST", '{"user": "' .. KSR.pv.gete("$rU") .. '"}')
     local three = KSR.event_kafka.subscribe_event_expire("E_OTHER", "nats:events", 60)
@@ -20,24 +16,9 @@ function ksr_request_route()
     local six = KSR.event_kafka.subscribe_event("E_OTHER", "no socket")
     local seven = KSR.event_kafka.raise_event("")
     KSR.sl.send_reply(200, "rc=" .. one .. two .. three .. four .. five .. six .. seven)
-    return 1
-end
 "#;
 
-const PYTHON: &str = r#"
-import KSR as KSR
-
-def mod_init():
-    return kamailio()
-
-class kamailio:
-    def child_init(self, rank):
-        return 0
-
-    def ksr_request_route(self, msg):
-        if KSR.pv.get("$rm") == "OPTIONS":
-            KSR.sl.send_reply(200, "OK")
-            return 1
+const PYTHON_REQUEST: &str = r#"
         bus = KSR.event_kafka
         results = [
             bus.raise_event("E_TEST"),
@@ -49,13 +30,12 @@ class kamailio:
             bus.raise_event(""),
         ]
         KSR.sl.send_reply(200, "rc=" + "".join(map(str, results)))
-        return 1
 "#;
 
-fn raises_and_subscribes(language: &str, file: &str, script: &str) {
+fn raises_and_subscribes(script: &Script) {
     let nats = Nats::start();
     let (config, subscriber) = subscribed(&nats);
-    let kamailio = config.script(language, file, script).start();
+    let kamailio = config.script(script).start();
     assert_eq!(kamailio.sip().message("alice", b""), "rc=11111-1-1");
     let sent: Vec<_> = subscriber.wait_for(3).iter().map(text).collect();
     let nothing = |name: &str| format!(r#"{{"jsonrpc":"2.0","method":"{name}"}}"#);
@@ -74,12 +54,12 @@ fn raises_and_subscribes(language: &str, file: &str, script: &str) {
 fn lua_raises_and_subscribes() {
     needs!("kamailio", "event_kafka", "nats", "app_lua.so");
     let _turn = turn::light();
-    raises_and_subscribes("lua", "script.lua", LUA);
+    raises_and_subscribes(&Script::lua(LUA_REQUEST, ""));
 }
 
 #[test]
 fn python_raises_and_subscribes() {
     needs!("kamailio", "event_kafka", "nats", "app_python3.so");
     let _turn = turn::light();
-    raises_and_subscribes("python", "script.py", PYTHON);
+    raises_and_subscribes(&Script::python(PYTHON_REQUEST, ""));
 }

@@ -2,19 +2,17 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::broker::{self, TM, shared, start};
-use super::bus::{Bus, Service, service};
-use crate::kamailio::{Config, Kamailio};
+use super::broker::{shared, start};
+use super::bus::{Bus, greeter, service};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
-use crate::sip::Sip;
 use crate::sipp::Sipp;
-use crate::{port, turn, wait};
+use crate::{turn, wait};
 
 /// Where the answer goes, and what comes of a failure.
-const ROUTES: &str = r#"
+pub(super) const ROUTES: &str = r#"
 onreply_route[ANSWERED] {
     send_reply("200", "$(kzR{kz.json,Answer})"); exit;
 }
@@ -34,46 +32,21 @@ pub(super) fn asking(exchange: &str) -> String {
     )
 }
 
-pub(super) fn suspending(config: Config) -> Config {
-    config.before(TM)
-}
-
-fn greeter(exchange: &str) -> Service {
-    service(Rabbit::shared().port(), exchange, "#", |question| {
-        vec![json!({"Answer": format!("hello {}", question["User"].as_str().unwrap())})]
-    })
-}
-
-/// Code and reason of the answer to one request. An INVITE's answers are repeated, since nobody
-/// sends the ACK: those of earlier requests are skipped.
-pub(super) fn answer(sip: &Sip, number: u32) -> (u16, String) {
-    wait::until_some("the request is answered", || {
-        let answer = sip.receive(wait::watchdog())?;
-        (answer.0 == number).then_some((answer.1, answer.2))
-    })
-}
-
-/// Whether tm has forgotten all transactions: none is suspended for ever.
-pub(super) fn no_transaction_is_left(kamailio: &Kamailio) {
-    wait::until("no transaction is left", || {
-        kamailio.rpc("tm.stats", &[])["current"] == json!(0)
-    });
-}
-
 #[test]
 fn an_answer_resumes_the_request() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
     let _turn = turn::light();
     let _service = greeter("a.answer");
     let kamailio = start(
-        suspending(shared())
+        shared()
+            .suspending()
             .routes(ROUTES)
             .request(&asking("a.answer")),
     );
     let mut sip = kamailio.sip();
     for method in ["MESSAGE", "INVITE", "MESSAGE"] {
         let number = sip.send(method, "alice", b"");
-        assert_eq!(answer(&sip, number), (200, "hello alice".into()));
+        assert_eq!(sip.answer(number), (200, "hello alice".into()));
     }
     assert_eq!(kamailio.counter("queries"), 3);
     kamailio.stop();
@@ -93,7 +66,8 @@ fn every_name_and_form_works() {
     ];
     for form in forms {
         let kamailio = start(
-            suspending(shared())
+            shared()
+                .suspending()
                 .routes(ROUTES)
                 .routes(r#"route[PLAIN] { send_reply("200", "$(kzR{kz.json,Answer})"); exit; }"#)
                 .request(&format!(
@@ -104,157 +78,17 @@ fn every_name_and_form_works() {
         );
         let mut sip = kamailio.sip();
         let number = sip.send("MESSAGE", "bob", b"");
-        assert_eq!(answer(&sip, number), (200, "hello bob".into()), "{form}");
+        assert_eq!(sip.answer(number), (200, "hello bob".into()), "{form}");
         kamailio.stop();
     }
     assert_eq!(service.seen().len(), forms.len());
 }
 
 #[test]
-fn a_query_that_nobody_answers_runs_the_failure_route() {
-    needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
-    let _turn = turn::light();
-    let silent = service(Rabbit::shared().port(), "a.silent", "#", |_| Vec::new());
-    for failure in ["failure_route[FAILED]", "route[FAILED]"] {
-        let kamailio = start(
-            suspending(shared())
-                .number("amqp_query_timeout_sec", 0)
-                .number("amqp_query_timeout_micro", 200_000)
-                .routes(&ROUTES.replace("failure_route[FAILED]", failure))
-                .request(&asking("a.silent")),
-        );
-        let mut sip = kamailio.sip();
-        for method in ["MESSAGE", "INVITE"] {
-            let number = sip.send(method, "x", b"");
-            assert_eq!(answer(&sip, number), (500, "failed".into()), "{failure}");
-        }
-        kamailio.wait_counter("timeouts", 2);
-        kamailio.stop();
-    }
-    assert_eq!(silent.seen().len(), 4);
-}
-
-#[test]
-fn a_query_behind_a_server_that_is_stuck_ends_by_its_deadline() {
-    needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
-    let _turn = turn::light();
-    let rabbit = Rabbit::start();
-    let kamailio = start(
-        suspending(broker::at(&rabbit.url()))
-            .number("amqp_query_timeout_sec", 0)
-            .number("amqp_query_timeout_micro", 200_000)
-            .routes(ROUTES)
-            .request(&format!(
-                r#"if ($rU == "fill") {{
-                       $var(i) = 0;
-                       while ($var(i) < 1000) {{
-                           kazoo_publish("amq.topic", "k", "{{'text': '$rb'}}");
-                           $var(i) = $var(i) + 1;
-                       }}
-                       send_reply("200", "filled"); exit;
-                   }}
-                   {}"#,
-                asking("amq.topic")
-            )),
-    );
-    let mut sip = kamailio.sip();
-    let body = [b'x'; 1024];
-    let number = sip.send("MESSAGE", "fill", &body);
-    assert_eq!(answer(&sip, number), (200, "filled".into()));
-    kamailio.wait_counter("confirmed", 1000);
-    // More than may be on its way without being confirmed: the query stands behind it.
-    rabbit.freeze();
-    let number = sip.send("MESSAGE", "fill", &body);
-    assert_eq!(answer(&sip, number), (200, "filled".into()));
-    let number = sip.send("MESSAGE", "x", b"");
-    assert_eq!(answer(&sip, number), (500, "failed".into()));
-    assert_eq!(kamailio.counter("timeouts"), 1);
-    rabbit.thaw();
-    kamailio.wait_counter("confirmed", 2000);
-    kamailio.stop();
-}
-
-#[test]
-fn the_timeout_may_be_each_requests_own() {
-    needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
-    let _turn = turn::light();
-    let _silent = service(Rabbit::shared().port(), "a.own", "#", |_| Vec::new());
-    let kamailio = start(
-        suspending(shared())
-            .number("amqp_query_timeout_sec", 3600)
-            .text_param("amqp_query_timeout_avp", "$avp(kz_timeout)")
-            .routes(ROUTES)
-            .request(&format!("$avp(kz_timeout) = 150; {}", asking("a.own"))),
-    );
-    let mut sip = kamailio.sip();
-    let number = sip.send("MESSAGE", "x", b"");
-    assert_eq!(answer(&sip, number), (500, "failed".into()));
-    kamailio.stop();
-}
-
-#[test]
-fn a_route_that_is_missing_is_an_error_at_start() {
-    needs!("kamailio", "kazoo", "tmx.so");
-    let _turn = turn::light();
-    for (routes, missing) in [
-        (ROUTES.replace("ANSWERED", "OTHER"), "ANSWERED"),
-        (ROUTES.replace("FAILED", "OTHER"), "FAILED"),
-    ] {
-        let config = suspending(broker::alone())
-            .routes(&routes)
-            .request(&asking("a.none"));
-        let (status, log) = config.refused();
-        assert!(status.code().is_some_and(|code| code != 0), "{status}");
-        assert!(log.contains(missing), "{log}");
-    }
-}
-
-#[test]
-fn a_route_that_a_variable_names_may_be_missing() {
-    needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
-    let _turn = turn::light();
-    let _service = greeter("a.named");
-    let kamailio = start(suspending(shared()).routes(ROUTES).request(
-        r#"$var(ok) = $rU;
-           kazoo_async_query("a.named", "key", "{'User': '$rU'}", "$var(ok)", "FAILED");
-           $var(rc) = $rc; send_reply("503", "false $var(rc)"); exit;"#,
-    ));
-    let mut sip = kamailio.sip();
-    let number = sip.send("MESSAGE", "ANSWERED", b"");
-    assert_eq!(answer(&sip, number), (200, "hello ANSWERED".into()));
-    let number = sip.send("MESSAGE", "NOWHERE", b"");
-    assert_eq!(answer(&sip, number), (503, "false -1".into()));
-    no_transaction_is_left(&kamailio);
-    kamailio.stop();
-}
-
-#[test]
-fn false_leaves_a_transaction_that_can_be_used() {
-    needs!("kamailio", "kazoo", "tmx.so");
-    let _turn = turn::light();
-    // No connection, and a timeout that nobody would live to see.
-    let kamailio = suspending(broker::at(&format!(
-        "amqp://guest:guest@127.0.0.1:{}",
-        port::free()
-    )))
-    .number("amqp_query_timeout_sec", 3600)
-    .number("drain_timeout_ms", 100)
-    .routes(ROUTES)
-    .request(&asking("a.away"))
-    .start();
-    let mut sip = kamailio.sip();
-    for method in ["MESSAGE", "INVITE"] {
-        let number = sip.send(method, "x", b"");
-        assert_eq!(answer(&sip, number), (503, "false -1".into()));
-    }
-    kamailio.stop();
-}
-
-#[test]
 fn bad_arguments_are_false_and_leave_nothing_suspended() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
     let _turn = turn::light();
-    let kamailio = start(suspending(shared()).routes(ROUTES).request(
+    let kamailio = start(shared().suspending().routes(ROUTES).request(
         r#"$var(all) = "";
            if (!kazoo_async_query("a.bad", "key", "[]", "ANSWERED", "FAILED")) { $var(all) = $var(all) + $rc; }
            if (!kazoo_async_query("a.bad", "key", "", "ANSWERED", "FAILED")) { $var(all) = $var(all) + $rc; }
@@ -263,7 +97,7 @@ fn bad_arguments_are_false_and_leave_nothing_suspended() {
            send_reply("200", "$var(all)"); exit;"#,
     ));
     assert_eq!(kamailio.sip().message("x", &[b'k'; 256]), "-1-1-1-1");
-    no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }
 
@@ -274,7 +108,8 @@ fn more_requests_than_workers_wait_at_once() {
     let port = Rabbit::shared().port();
     let silent = service(port, "a.wait", "#", |_| Vec::new());
     let kamailio = start(
-        suspending(shared())
+        shared()
+            .suspending()
             .number("amqp_query_timeout_sec", 60)
             .routes(ROUTES)
             .request(&asking("a.wait")),
@@ -300,32 +135,8 @@ fn more_requests_than_workers_wait_at_once() {
     for (call, number) in sent.iter().enumerate() {
         assert_eq!(answers[number], (200, format!("for u{call}")));
     }
-    no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     kamailio.stop();
-}
-
-#[test]
-fn more_than_async_queries_max_are_false_or_fail_at_once() {
-    needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
-    let _turn = turn::light();
-    let silent = service(Rabbit::shared().port(), "a.crowd", "#", |_| Vec::new());
-    let kamailio = start(
-        suspending(shared())
-            .number("amqp_query_timeout_sec", 60)
-            .number("async_queries_max", 16)
-            .routes(ROUTES)
-            .request(&asking("a.crowd")),
-    );
-    let mut sip = kamailio.sip();
-    for _ in 0..16 {
-        sip.send("MESSAGE", "x", b"");
-    }
-    wait::until("all are asked about", || silent.seen().len() == 16);
-    let number = sip.send("MESSAGE", "onemore", b"");
-    let (code, _) = answer(&sip, number);
-    assert!(code == 500 || code == 503, "{code}");
-    assert_eq!(silent.seen().len(), 16);
-    drop(kamailio);
 }
 
 #[test]
@@ -337,7 +148,7 @@ fn one_transaction_asks_again_and_again() {
         vec![json!({"Count": count + 1})]
     });
     let kamailio = start(
-        suspending(shared())
+        shared().suspending()
             .routes(
                 r#"onreply_route[MORE] {
                        $var(count) = $(kzR{kz.json,Count});
@@ -355,7 +166,7 @@ fn one_transaction_asks_again_and_again() {
     let mut sip = kamailio.sip();
     for method in ["MESSAGE", "INVITE"] {
         let number = sip.send(method, "x", b"");
-        assert_eq!(answer(&sip, number), (200, "asked 4 times".into()));
+        assert_eq!(sip.answer(number), (200, "asked 4 times".into()));
     }
     assert_eq!(service.seen().len(), 8);
     kamailio.stop();
@@ -372,7 +183,8 @@ fn a_call_is_forwarded_after_the_answer() {
         vec![json!({"Answer": format!("sip:127.0.0.1:{to}")})]
     });
     let kamailio = start(
-        suspending(shared())
+        shared()
+            .suspending()
             .routes(
                 r#"route[ANSWERED] { $du = $(kzR{kz.json,Answer}); t_relay(); exit; }
                    failure_route[FAILED] { send_reply("500", "failed"); exit; }"#,
@@ -395,40 +207,14 @@ fn under_load_every_call_gets_its_answer() {
     const CALLS: u32 = 3000;
     let service = greeter("a.load");
     let kamailio = start(
-        suspending(shared())
+        shared()
+            .suspending()
             .routes(ROUTES)
             .request(&asking("a.load")),
     );
     Sipp::start("message.xml", kamailio.port(), 500, CALLS).succeed();
     assert!(service.seen().len() >= CALLS as usize);
     assert_eq!(kamailio.counter("timeouts"), 0);
-    no_transaction_is_left(&kamailio);
-    kamailio.stop();
-}
-
-#[test]
-fn a_canceled_call_ends_and_its_answer_is_late() {
-    needs!("kamailio", "kazoo", "rabbitmq", "tmx.so", "sipp");
-    let _turn = turn::light();
-    let port = Rabbit::shared().port();
-    let silent = service(port, "a.cancel", "#", |_| Vec::new());
-    let kamailio = start(
-        suspending(shared())
-            .number("amqp_query_timeout_sec", 60)
-            .routes(ROUTES)
-            .request(
-                r#"if ($rm == "CANCEL") { if (t_check_trans()) { t_relay(); } exit; }
-                   if ($rm == "ACK") { t_check_trans(); exit; }
-                   kazoo_async_query("a.cancel", "key", "{'User': '$rU'}", "ANSWERED", "FAILED");
-                   send_reply("503", "false"); exit;"#,
-            ),
-    );
-    Sipp::start("cancel.xml", kamailio.port(), 10, 1).succeed();
-    wait::until("the question has arrived", || !silent.seen().is_empty());
-    let question: Value = silent.seen()[0].json();
-    let reply = json!({"Msg-ID": question["Msg-ID"], "Answer": "late"}).to_string();
-    Bus::to(port).publish("targeted", question["Server-ID"].as_str().unwrap(), reply);
-    no_transaction_is_left(&kamailio);
-    assert!(kamailio.sip().answers());
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }

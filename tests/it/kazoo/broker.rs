@@ -8,10 +8,6 @@ use crate::kamailio::{Config, Kamailio};
 use crate::server::rabbitmq::Rabbit;
 use crate::wait;
 
-/// What the suspending tests load.
-pub(crate) const TM: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
-     modparam(\"tm\", \"wt_timer\", 100)";
-
 /// A configuration without a server. The host name is its own, since queues are named after it.
 pub(crate) fn alone() -> Config {
     static SERIAL: AtomicU32 = AtomicU32::new(0);

@@ -2,7 +2,6 @@
 
 use rustix::process::Signal;
 
-use super::async_query::{no_transaction_is_left, suspending};
 use super::broker::{connected, shared, start};
 use super::bus::{Bus, service};
 use crate::kamailio::WORKERS;
@@ -62,7 +61,8 @@ fn suspended_requests_fail_when_the_engine_dies() {
     let silent = service(Rabbit::shared().port(), "eng.async", "#", |_| Vec::new());
     // Nobody lives to see this timeout: they fail because the next engine says so.
     let kamailio = start(
-        suspending(shared())
+        shared()
+            .suspending()
             .number("amqp_query_timeout_sec", 3600)
             .routes(
                 r#"onreply_route[ANSWERED] { send_reply("200", "answered"); exit; }
@@ -83,7 +83,7 @@ fn suspended_requests_fail_when_the_engine_dies() {
         let answer = sip.receive(wait::watchdog()).expect("an answer");
         assert_eq!((answer.1, answer.2.as_str()), (500, "failed"));
     }
-    no_transaction_is_left(&kamailio);
+    kamailio.wait_no_transaction();
     kamailio.stop();
 }
 

@@ -5,15 +5,11 @@ use serde_json::json;
 use super::broker::{shared, start};
 use super::bus::{Bus, service};
 use crate::require::needs;
+use crate::script::Script;
 use crate::server::rabbitmq::Rabbit;
 use crate::turn;
 
-const LUA: &str = r##"
-function ksr_request_route()
-    if KSR.pv.get("$rm") == "OPTIONS" then
-        KSR.sl.send_reply(200, "OK")
-        return 1
-    end
+const LUA_REQUEST: &str = r#"
     local user = KSR.pv.gete("$rU")
     local all = ""
     local function add(rc) all = all .. rc .. " " end
@@ -32,9 +28,9 @@ function ksr_request_route()
     add(KSR.pv.gete("$var(x)"))
     add(KSR.kazoo.kazoo_subscribe("{'exchange':'k.late','type':'topic','queue':'k.late','routing':'#'}"))
     KSR.sl.send_reply(200, all)
-    return 1
-end
+"#;
 
+const LUA_FUNCTIONS: &str = r##"
 function kazoo_event(evname)
     if evname == "kazoo:mod-init" then
         KSR.kazoo.kazoo_subscribe("{'exchange':'k.in','type':'topic','queue':'k.in','routing':'#'}")
@@ -46,20 +42,7 @@ function kazoo_event(evname)
 end
 "##;
 
-const PYTHON: &str = r##"
-import KSR as KSR
-
-def mod_init():
-    return kamailio()
-
-class kamailio:
-    def child_init(self, rank):
-        return 0
-
-    def ksr_request_route(self, msg):
-        if KSR.pv.get("$rm") == "OPTIONS":
-            KSR.sl.send_reply(200, "OK")
-            return 1
+const PYTHON_REQUEST: &str = r#"
         user = KSR.pv.gete("$rU")
         all = [
             KSR.kazoo.kazoo_publish("k.seen", "plain", '{"User":"%s"}' % user),
@@ -77,8 +60,9 @@ class kamailio:
             KSR.kazoo.kazoo_subscribe("{'exchange':'k.late','type':'topic','queue':'k.late','routing':'#'}"),
         ]
         KSR.sl.send_reply(200, "".join("%s " % each for each in all))
-        return 1
+"#;
 
+const PYTHON_FUNCTIONS: &str = r##"
     def kazoo_event(self, msg, evname):
         if evname == "kazoo:mod-init":
             KSR.kazoo.kazoo_subscribe("{'exchange':'k.in','type':'topic','queue':'k.in','routing':'#'}")
@@ -91,7 +75,7 @@ class kamailio:
 /// Both languages use the same exchanges: one test at a time.
 static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-fn works(language: &str, file: &str, script: &str) {
+fn works(script: &Script) {
     let _one = ONE.lock();
     let port = Rabbit::shared().port();
     let bus = Bus::to(port);
@@ -102,7 +86,7 @@ fn works(language: &str, file: &str, script: &str) {
     let kamailio = start(
         shared()
             .text_param("event_callback", "kazoo_event")
-            .script(language, file, script),
+            .script(script),
     );
     let answer = kamailio.sip().message("alice", b"");
     assert_eq!(answer, "1 1 -1 1 alice 1 1 1 1 b 1 a%2Eb -1 ");
@@ -135,22 +119,17 @@ fn works(language: &str, file: &str, script: &str) {
 fn everything_works_from_lua() {
     needs!("kamailio", "kazoo", "rabbitmq", "app_lua.so");
     let _turn = turn::light();
-    works("lua", "script.lua", LUA);
+    works(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS));
 }
 
 #[test]
 fn everything_works_from_python() {
     needs!("kamailio", "kazoo", "rabbitmq", "app_python3.so");
     let _turn = turn::light();
-    works("python", "script.py", PYTHON);
+    works(&Script::python(PYTHON_REQUEST, PYTHON_FUNCTIONS));
 }
 
-const ASYNC: &str = r#"
-function ksr_request_route()
-    if KSR.pv.get("$rm") == "OPTIONS" then
-        KSR.sl.send_reply(200, "OK")
-        return 1
-    end
+const ASYNC_REQUEST: &str = r#"
     local exchange = KSR.pv.gete("$rU")
     local rc
     if exchange == "k.async" then
@@ -163,8 +142,9 @@ function ksr_request_route()
     if rc < 0 then
         KSR.sl.send_reply(503, "false")
     end
-    return 1
-end
+"#;
+
+const ASYNC_FUNCTIONS: &str = r#"
 function ksr_answered()
     KSR.kazoo.kazoo_json(KSR.pv.gete("$kzR"), "Answer", "$var(x)")
     KSR.tm.t_reply(200, KSR.pv.gete("$var(x)"))
@@ -188,15 +168,15 @@ fn an_async_query_resumes_functions_of_the_script() {
     let _silent = service(port, "k.silent", "#", |_| Vec::new());
     let kamailio = start(
         shared()
-            .before(super::broker::TM)
+            .suspending()
             .number("amqp_query_timeout_sec", 0)
             .number("amqp_query_timeout_micro", 300_000)
-            .script("lua", "script.lua", ASYNC),
+            .script(&Script::lua(ASYNC_REQUEST, ASYNC_FUNCTIONS)),
     );
     let mut sip = kamailio.sip();
     for (exchange, code, reason) in [("k.async", 200, "hello"), ("k.silent", 500, "failed")] {
         let number = sip.send("MESSAGE", exchange, b"");
-        let answer = super::async_query::answer(&sip, number);
+        let answer = sip.answer(number);
         assert_eq!(answer, (code, reason.into()));
     }
     // Without a route for the failure nothing is sent.
@@ -214,12 +194,7 @@ fn native_routes_work_where_the_script_only_lends_its_function() {
         r##"event_route[kazoo:mod-init] { kazoo_subscribe("k.native", "topic", "k.native", "#"); }
            event_route[kazoo:consumer-event] { $var(n) = $shtinc(count=>events); }"##,
     );
-    std::fs::write(config.folder().join("events.lua"), LUA).unwrap();
-    let load = format!(
-        "loadmodule \"app_lua.so\"\nmodparam(\"app_lua\", \"load\", \"{}\")",
-        config.folder().join("events.lua").display()
-    );
-    let kamailio = start(config.after(&load));
+    let kamailio = start(config.lent(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS)));
     bus.publish("k.native", "x", "{}");
     kamailio.wait_counted("events", 1);
     kamailio.stop();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::broker::{TM, connected, shared};
+use super::broker::{connected, shared};
 use super::bus::{Bus, service};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -33,7 +33,7 @@ fn the_overview_works_as_written() {
     let (request, routes) = rest.split_once("\n}").unwrap();
     // The harness has a request route of its own; where the answer sends the request, nobody is.
     let routes = routes.replace("t_relay();", "t_reply(\"200\", \"$du\");");
-    let config = shared().before(TM).request(request).routes(&routes);
+    let config = shared().suspending().request(request).routes(&routes);
     let kamailio = config.start();
     connected(&kamailio);
     assert_eq!(kamailio.sip().message("bob", b""), "sip:127.0.0.1:9");
@@ -70,7 +70,7 @@ fn every_other_example_runs() {
     assert!(request.contains("kazoo_query(") && routes.contains("onreply_route["));
     request.push_str("$var(answer) = $du;\n");
     routes.push_str(&format!("event_route[kazoo:mod-init] {{\n{subscribe}}}\n"));
-    let config = shared().before(TM).request(&request).routes(&routes);
+    let config = shared().suspending().request(&request).routes(&routes);
     let kamailio = config.start();
     connected(&kamailio);
     assert_eq!(kamailio.sip().message("bob", b""), "sip:1.2.3.4");

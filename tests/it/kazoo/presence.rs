@@ -6,6 +6,7 @@ use super::broker::alone;
 use super::database::{Database, dialog, with_database};
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
+use crate::script::Script;
 use crate::turn;
 
 /// With a database; the request's user part says which function gets the body.
@@ -226,12 +227,7 @@ fn what_is_missing_wrong_or_of_another_kind() {
     kamailio.stop();
 }
 
-const LUA: &str = r#"
-function ksr_request_route()
-    if KSR.pv.get("$rm") == "OPTIONS" then
-        KSR.sl.send_reply(200, "OK")
-        return 1
-    end
+const LUA_REQUEST: &str = r#"
     local user = KSR.pv.gete("$rU")
     local json = KSR.pv.gete("$rb")
     local rc = 0
@@ -241,8 +237,6 @@ function ksr_request_route()
     elseif user == "dialog" then rc = KSR.kazoo.kazoo_pua_publish_dialoginfo(json)
     end
     KSR.sl.send_reply(200, "rc=" .. rc)
-    return 1
-end
 "#;
 
 #[test]
@@ -250,7 +244,7 @@ fn a_kemi_script_writes_the_same_rows() {
     needs!("kamailio", "kazoo", "db_sqlite.so", "app_lua.so", "python3");
     let _turn = turn::light();
     let (config, database) = with_database(alone().number("drain_timeout_ms", 100));
-    let kamailio = config.script("lua", "presence.lua", LUA).start();
+    let kamailio = config.script(&Script::lua(LUA_REQUEST, "")).start();
     for (user, call) in [("any", "call-1"), ("dialog", "call-2")] {
         assert_eq!(send(&kamailio, user, &dialog("early", call)), "rc=1");
     }

@@ -2,61 +2,43 @@
 
 use crate::kamailio::Config;
 use crate::require::needs;
+use crate::script::Script;
 use crate::server::nats::Nats;
 use crate::subscriber::{Subscriber, text};
 use crate::turn;
 
-const LUA: &str = r#"
-function ksr_request_route()
-    if KSR.pv.get("$rm") == "OPTIONS" then
-        KSR.sl.send_reply(200, "OK")
-        return 1
-    end
+const LUA_REQUEST: &str = r#"
     local one = KSR.nats.publish("plain", KSR.pv.gete("$rU"))
     local two = KSR.nats.publish_request("asking", "question", "answers")
     local bad = KSR.nats.publish("", "nothing")
     KSR.sl.send_reply(200, "rc=" .. one .. two .. bad)
-    return 1
-end
+"#;
 
+const LUA_FUNCTIONS: &str = r#"
 function nats_event(evname)
     KSR.nats.publish("seen", evname .. "|" .. KSR.pv.gete("$natsData"))
     return 1
 end
 "#;
 
-const PYTHON: &str = r#"
-import KSR as KSR
-
-def mod_init():
-    return kamailio()
-
-class kamailio:
-    def child_init(self, rank):
-        return 0
-
-    def ksr_request_route(self, msg):
-        if KSR.pv.get("$rm") == "OPTIONS":
-            KSR.sl.send_reply(200, "OK")
-            return 1
+const PYTHON_REQUEST: &str = r#"
         one = KSR.nats.publish("plain", KSR.pv.gete("$rU"))
         two = KSR.nats.publish_request("asking", "question", "answers")
         bad = KSR.nats.publish("", "nothing")
         KSR.sl.send_reply(200, "rc=%d%d%d" % (one, two, bad))
-        return 1
+"#;
 
+const PYTHON_FUNCTIONS: &str = r#"
     def nats_event(self, msg, evname):
         KSR.nats.publish("seen", evname + "|" + KSR.pv.gete("$natsData"))
         return 1
 "#;
 
-fn publishes(language: &str, file: &str, script: &str) {
+fn publishes(script: &Script) {
     let nats = Nats::start();
     let plain = Subscriber::new(&nats.url(), "plain");
     let asking = Subscriber::new(&nats.url(), "asking");
-    let kamailio = Config::at(&nats.url())
-        .script(language, file, script)
-        .start();
+    let kamailio = Config::at(&nats.url()).script(script).start();
     assert_eq!(kamailio.sip().message("alice", b""), "rc=11-1");
     assert_eq!(text(&plain.only()), "alice");
     let message = asking.only();
@@ -66,14 +48,14 @@ fn publishes(language: &str, file: &str, script: &str) {
 }
 
 /// The callback gets `nats:` with the subject as it is configured, and the connector's changes.
-fn calls_back(language: &str, file: &str, script: &str) {
+fn calls_back(script: &Script) {
     let nats = Nats::start();
     let seen = Subscriber::new(&nats.url(), "seen");
     let kamailio = Config::at(&nats.url())
         .nats("subject_queue_group", "orders.*.created:group")
         .nats("subject_queue_group", "plain:group")
         .nats("event_callback", "nats_event")
-        .script(language, file, script)
+        .script(script)
         .start();
     assert_eq!(text(&seen.wait_for(1)[0]), "nats:connected|");
     seen.publish("orders.eu.created", "one");
@@ -95,28 +77,28 @@ fn calls_back(language: &str, file: &str, script: &str) {
 fn lua_publishes() {
     needs!("kamailio", "nats", "app_lua.so");
     let _turn = turn::light();
-    publishes("lua", "script.lua", LUA);
+    publishes(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS));
 }
 
 #[test]
 fn python_publishes() {
     needs!("kamailio", "nats", "app_python3.so");
     let _turn = turn::light();
-    publishes("python", "script.py", PYTHON);
+    publishes(&Script::python(PYTHON_REQUEST, PYTHON_FUNCTIONS));
 }
 
 #[test]
 fn lua_is_called_back() {
     needs!("kamailio", "nats", "app_lua.so");
     let _turn = turn::light();
-    calls_back("lua", "script.lua", LUA);
+    calls_back(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS));
 }
 
 #[test]
 fn python_is_called_back() {
     needs!("kamailio", "nats", "app_python3.so");
     let _turn = turn::light();
-    calls_back("python", "script.py", PYTHON);
+    calls_back(&Script::python(PYTHON_REQUEST, PYTHON_FUNCTIONS));
 }
 
 #[test]
@@ -130,13 +112,9 @@ fn a_route_goes_before_the_callback() {
         .nats("subject_queue_group", "routed:group")
         .nats("subject_queue_group", "other:group")
         .nats("event_callback", "nats_event")
-        .routes(r#"event_route[nats:routed] { nats_publish("seen", "route|$natsData"); }"#);
-    std::fs::write(config.folder().join("events.lua"), LUA).unwrap();
-    let load = format!(
-        "loadmodule \"app_lua.so\"\nmodparam(\"app_lua\", \"load\", \"{}\")",
-        config.folder().join("events.lua").display()
-    );
-    let kamailio = config.after(&load).start().connected();
+        .routes(r#"event_route[nats:routed] { nats_publish("seen", "route|$natsData"); }"#)
+        .lent(&Script::lua(LUA_REQUEST, LUA_FUNCTIONS));
+    let kamailio = config.start().connected();
     seen.publish("routed", "one");
     crate::wait::until("the route ran", || {
         seen.texts().contains(&"route|one".to_string())

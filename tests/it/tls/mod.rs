@@ -8,6 +8,7 @@ mod proxy;
 mod reload;
 mod sasl;
 mod scram;
+mod secure_kafka;
 mod socket;
 
 /// Properties of Kafka's library as a setting names them: `before` each name, `between` two of them.

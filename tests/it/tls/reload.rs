@@ -4,18 +4,18 @@ use async_nats::ConnectOptions;
 
 use super::properties;
 use super::proxy::Proxy;
+use super::secure_kafka::SecureKafka;
 use crate::certificates::Certificates;
 use crate::kamailio::{Config, Kamailio};
 use crate::kazoo::broker;
 use crate::kazoo::bus::Bus;
 use crate::require::needs;
-use crate::server::kafka::Kafka;
 use crate::server::nats::Nats;
 use crate::server::rabbitmq::Rabbit;
 use crate::sipp::Sipp;
 use crate::subscriber::Subscriber;
 use crate::tally::Tally;
-use crate::{port, turn, wait};
+use crate::{turn, wait};
 
 /// Messages of a test, and how many a second.
 const COUNT: u32 = 3000;
@@ -151,62 +151,31 @@ fn amqp_goes_on_with_new_certificates() {
     kamailio.stop();
 }
 
-/// tansu behind a proxy that demands a certificate: with it a topic, and what reaches it.
-struct SecureKafka {
-    made: Certificates,
-    proxy: Proxy,
-    kafka: Kafka,
-    topic: String,
+/// What the connector is told of such a cluster.
+fn secured(secure: &SecureKafka, before: &str, between: &str) -> String {
+    properties(&secure.client("ca.pem"), before, between)
 }
 
-impl SecureKafka {
-    fn start() -> Self {
-        let made = Certificates::new();
-        made.renew("shown", "client");
-        let upstream = port::free();
-        let proxy = Proxy::before(upstream, &made, "server", true);
-        let kafka = Kafka::behind(upstream, proxy.port());
-        let topic = kafka.topic();
-        Self {
-            made,
-            proxy,
-            kafka,
-            topic,
-        }
-    }
-
-    fn properties(&self, before: &str, between: &str) -> String {
-        let list = [
-            ("broker.address.family", "v4".to_owned()),
-            ("security.protocol", "ssl".to_owned()),
-            ("ssl.ca.location", self.made.path("ca.pem")),
-            ("ssl.certificate.location", self.made.path("shown.pem")),
-            ("ssl.key.location", self.made.path("shown.key")),
-        ];
-        properties(&list, before, between)
-    }
-
-    /// A configuration, and the call that publishes, stand the load; each message is there.
-    fn goes_on(&self, config: Config, publish: &str) -> Kamailio {
-        let module = config.module;
-        let kamailio = config
-            .before("loadmodule \"textops.so\"")
-            .request(&format!(
-                r#"if (!{publish}) {{ sl_send_reply("503", "Refused"); exit; }}"#
-            ))
-            .start()
-            .connected();
-        under_load(&kamailio, &self.made, module, 1);
-        kamailio.wait_counter("delivered", u64::from(COUNT));
-        // What could not be confirmed within 5 seconds is sent again, and may be there twice.
-        let mut topic = self.kafka.records(&self.topic);
-        wait::until("all are there", || {
-            let texts = topic.records().iter().map(|record| record.text());
-            Tally::over(texts).unique() == COUNT as usize
-        });
-        assert!(self.proxy.saw(&self.made, "second") > 0);
-        kamailio
-    }
+/// A configuration, and the call that publishes, stand the load; each message is there.
+fn goes_on(secure: &SecureKafka, config: Config, publish: &str) -> Kamailio {
+    let module = config.module;
+    let kamailio = config
+        .before("loadmodule \"textops.so\"")
+        .request(&format!(
+            r#"if (!{publish}) {{ sl_send_reply("503", "Refused"); exit; }}"#
+        ))
+        .start()
+        .connected();
+    under_load(&kamailio, &secure.made, module, 1);
+    kamailio.wait_counter("delivered", u64::from(COUNT));
+    // What could not be confirmed within 5 seconds is sent again, and may be there twice.
+    let mut topic = secure.kafka.records(&secure.topic);
+    wait::until("all are there", || {
+        let texts = topic.records().iter().map(|record| record.text());
+        Tally::over(texts).unique() == COUNT as usize
+    });
+    assert!(secure.proxy.saw(&secure.made, "second") > 0);
+    kamailio
 }
 
 #[test]
@@ -215,10 +184,10 @@ fn kafka_goes_on_with_new_certificates() {
     let _turn = turn::alone();
     let secure = SecureKafka::start();
     let (topic, bootstrap) = (&secure.topic, secure.kafka.bootstrap());
-    let socket = format!("[k1]{bootstrap}/{topic}?{}", secure.properties("g.", "&"));
+    let socket = format!("[k1]{bootstrap}/{topic}?{}", secured(&secure, "g.", "&"));
     let config = Config::of("event_kafka").text_param("broker_id", &socket);
     let publish = r#"kafka_publish("k1", "sipp:$hdr(X-Number)")"#;
-    secure.goes_on(config, publish).stop();
+    goes_on(&secure, config, publish).stop();
 }
 
 #[test]
@@ -231,7 +200,7 @@ fn kafka_consumers_go_on_with_new_certificates() {
     let consume = format!(
         "brokers={};group={topic};topics={topic};t.auto.offset.reset=earliest;g.session.timeout.ms=6000;{}",
         secure.kafka.bootstrap(),
-        secure.properties("g.", ";")
+        secured(&secure, "g.", ";")
     );
     let kamailio = Config::of("event_kafka")
         .text_param("consume", &consume)
@@ -280,9 +249,9 @@ fn kafka_so_goes_on_with_new_certificates() {
     let secure = SecureKafka::start();
     let config = Config::of("kafka")
         .text_param("brokers", secure.kafka.bootstrap())
-        .text_param("configuration", &secure.properties("", ";"))
+        .text_param("configuration", &secured(&secure, "", ";"))
         .number("metadata_timeout", 30_000)
         .text_param("topic", &format!("name={}", secure.topic));
     let publish = format!(r#"kafka_send("{}", "sipp:$hdr(X-Number)")"#, secure.topic);
-    secure.goes_on(config, &publish).stop();
+    goes_on(&secure, config, &publish).stop();
 }

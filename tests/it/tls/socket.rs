@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::properties;
 use super::proxy::Proxy;
+use super::secure_kafka::SecureKafka;
 use crate::certificates::Certificates;
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
@@ -85,34 +86,21 @@ fn each_keeps_its_line() {
 
 /// A broker that demands a client's certificate, and a Kamailio whose script subscribes and raises events.
 struct Late {
-    made: Certificates,
-    proxy: Proxy,
-    kafka: Kafka,
-    topic: String,
+    secure: SecureKafka,
     kamailio: Kamailio,
 }
 
 impl Late {
     fn start() -> Self {
-        let made = Certificates::new();
-        made.renew("shown", "client");
-        let upstream = port::free();
-        let proxy = Proxy::before(upstream, &made, "server", true);
-        let kafka = Kafka::behind(upstream, proxy.port());
-        let topic = kafka.topic();
-        let secure = [
-            ("linger.ms", "1".to_owned()),
-            ("broker.address.family", "v4".to_owned()),
-            ("reconnect.backoff.max.ms", "500".to_owned()),
-            ("security.protocol", "ssl".to_owned()),
-            ("ssl.ca.location", made.path("trusted.pem")),
-            ("ssl.certificate.location", made.path("shown.pem")),
-            ("ssl.key.location", made.path("shown.key")),
-        ];
+        let secure = SecureKafka::start();
+        let mut list = secure.client("trusted.pem");
+        list.push(("linger.ms", "1".to_owned()));
+        list.push(("reconnect.backoff.max.ms", "500".to_owned()));
         let socket = format!(
-            "kafka:{}/{topic}?{}",
-            kafka.bootstrap(),
-            properties(&secure, "g.", "&")
+            "kafka:{}/{}?{}",
+            secure.kafka.bootstrap(),
+            secure.topic,
+            properties(&list, "g.", "&")
         );
         let kamailio = Config::of("event_kafka")
             .request(&format!(
@@ -122,13 +110,7 @@ impl Late {
                    $var(answer) = "rc=" + $rc;"#
             ))
             .start();
-        Self {
-            made,
-            proxy,
-            kafka,
-            topic,
-            kamailio,
-        }
+        Self { secure, kamailio }
     }
 
     fn reload(&self) -> Result<serde_json::Value, String> {
@@ -146,7 +128,7 @@ fn one_that_a_script_has_subscribed_goes_on_with_new_certificates() {
     let _turn = turn::light();
     const EACH: u64 = 20;
     let late = Late::start();
-    late.made.copy("trusted.pem", "ca.pem");
+    late.secure.made.copy("trusted.pem", "ca.pem");
     let why = late.reload().unwrap_err();
     assert!(why.contains("no broker is spoken to with TLS"), "{why}");
     late.say("subscribe");
@@ -165,21 +147,21 @@ fn one_that_a_script_has_subscribed_goes_on_with_new_certificates() {
     late.kamailio.wait_counter("delivered", 1);
     for (round, name) in (1..).zip(["second", "client", "second"]) {
         say(&mut sent);
-        late.made.renew("shown", name);
+        late.secure.made.renew("shown", name);
         assert_eq!(late.reload().unwrap(), "OK");
         say(&mut sent);
         late.kamailio.wait_counter("tls_renewals", round);
-        late.made.spoil("shown.pem");
+        late.secure.made.spoil("shown.pem");
         let why = late.reload().unwrap_err();
         assert!(why.contains("shown.pem"), "{why}");
     }
     say(&mut sent);
-    let mut topic = late.kafka.records(&late.topic);
+    let mut topic = late.secure.kafka.records(&late.secure.topic);
     wait::until("all are there", || {
         let texts = topic.records().iter().map(|record| record.text());
         texts.collect::<BTreeSet<_>>() == sent
     });
-    assert!(late.proxy.saw(&late.made, "second") > 0);
+    assert!(late.secure.proxy.saw(&late.secure.made, "second") > 0);
     late.kamailio.stop();
 }
 
@@ -194,11 +176,11 @@ fn one_that_was_left_out_for_its_files_is_taken_when_they_are_read_again() {
         let log = late.kamailio.log();
         log.lines().any(|line| line.contains("are left out"))
     });
-    late.made.copy("trusted.pem", "ca.pem");
+    late.secure.made.copy("trusted.pem", "ca.pem");
     assert_eq!(late.reload().unwrap(), "OK");
     late.kamailio.wait_counter("tls_renewals", 1);
     late.say("again");
-    let record = late.kafka.records(&late.topic).only();
+    let record = late.secure.kafka.records(&late.secure.topic).only();
     assert!(record.text().contains("again"), "{record:?}");
     late.kamailio.stop();
 }

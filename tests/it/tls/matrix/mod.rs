@@ -1,6 +1,8 @@
 //! What is wrong with certificates, by connector: each is refused with words that say which it was, and
 //! what was accepted meanwhile arrives when it is put right.
 
+mod case;
+
 use async_nats::ConnectOptions;
 
 use super::proxy::Proxy;
@@ -15,61 +17,7 @@ use crate::server::nats::Nats;
 use crate::server::rabbitmq::Rabbit;
 use crate::subscriber::Subscriber;
 use crate::{port, turn, wait};
-
-/// What the server shows, whom the client trusts, what it shows, whether that is demanded, and what
-/// operators read.
-struct Case {
-    server: &'static str,
-    ca: &'static str,
-    client: Option<&'static str>,
-    demanded: bool,
-    says: &'static str,
-}
-
-const CASES: [Case; 6] = [
-    Case {
-        server: "server",
-        ca: "other",
-        client: None,
-        demanded: false,
-        says: "its certificate is not from an authority that is trusted here",
-    },
-    Case {
-        server: "server",
-        ca: "namesake",
-        client: None,
-        demanded: false,
-        says: "one of that name did not sign it",
-    },
-    Case {
-        server: "elsewhere",
-        ca: "ca",
-        client: None,
-        demanded: false,
-        says: "its certificate is not for the name localhost",
-    },
-    Case {
-        server: "expired",
-        ca: "ca",
-        client: None,
-        demanded: false,
-        says: "its certificate has expired",
-    },
-    Case {
-        server: "server",
-        ca: "ca",
-        client: None,
-        demanded: true,
-        says: "it demands a client certificate, and there is none to show",
-    },
-    Case {
-        server: "server",
-        ca: "ca",
-        client: Some("stranger"),
-        demanded: true,
-        says: "the certificate that it was shown",
-    },
-];
+use case::{CASES, Case};
 
 /// Messages accepted while nobody can be trusted.
 const COUNT: usize = 20;

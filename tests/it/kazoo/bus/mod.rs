@@ -1,8 +1,11 @@
 //! The independent AMQP client: what counts is what it receives, not what Kamailio says it sent.
 
+mod listener;
+mod service;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use amqprs::channel::{
     BasicConsumeArguments, BasicPublishArguments, Channel, ConsumerMessage,
@@ -14,7 +17,9 @@ use amqprs::{BasicProperties, FieldTable, FieldValue};
 use serde_json::Value;
 
 use crate::subscriber::runtime;
-use crate::wait;
+
+pub(crate) use listener::Listener;
+pub(crate) use service::{greeter, service, silent};
 
 /// Something of the client library's, which needs the runtime also for its end.
 struct Held<T>(Option<T>);
@@ -159,38 +164,6 @@ impl Bus {
         runtime().block_on(sent).unwrap();
     }
 
-    /// Keeps what arrives at an exchange of this kind under a key. When it returns, the server
-    /// knows the binding.
-    pub(crate) fn listen(&self, exchange: &str, kind: &str, key: &str) -> Listener {
-        self.exchange(exchange, kind);
-        let queue = runtime().block_on(async {
-            let mut args = QueueDeclareArguments::new("");
-            let queue = self
-                .channel
-                .queue_declare(args.exclusive(true).finish())
-                .await
-                .unwrap()
-                .unwrap()
-                .0;
-            let args = QueueBindArguments::new(&queue, exchange, key);
-            self.channel.queue_bind(args).await.unwrap();
-            queue
-        });
-        self.consume(&queue)
-    }
-
-    /// Keeps what arrives in a queue.
-    pub(crate) fn consume(&self, queue: &str) -> Listener {
-        let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
-        let keep = Arc::clone(&messages);
-        let consumer = self.each(queue, move |message| keep.lock().unwrap().push(message));
-        Listener {
-            consumer,
-            queue: queue.into(),
-            messages,
-        }
-    }
-
     /// Hands each message in a queue to `sink`, which must be quick.
     pub(crate) fn each(
         &self,
@@ -234,111 +207,5 @@ fn taken(message: ConsumerMessage) -> Message {
         headers: headers.collect(),
         redelivered: deliver.redelivered(),
         body: message.content.unwrap_or_default(),
-    }
-}
-
-/// What arrives in one queue.
-pub(crate) struct Listener {
-    consumer: Consumer,
-    queue: String,
-    messages: Arc<Mutex<Vec<Message>>>,
-}
-
-impl Listener {
-    pub(crate) fn messages(&self) -> Vec<Message> {
-        self.messages.lock().unwrap().clone()
-    }
-
-    /// The bodies so far, as text.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        self.messages().iter().map(Message::text).collect()
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.messages.lock().unwrap().len()
-    }
-
-    /// Waits for at least `count` messages, and returns all.
-    pub(crate) fn wait_for(&self, count: usize) -> Vec<Message> {
-        wait::until(&format!("{count} messages arrived"), || {
-            self.count() >= count
-        });
-        self.messages()
-    }
-
-    /// Waits for exactly one message.
-    pub(crate) fn only(&self) -> Message {
-        let mut messages = self.wait_for(1);
-        self.settle();
-        assert_eq!(
-            self.count(),
-            1,
-            "one message was expected: {:?}",
-            self.texts()
-        );
-        messages.remove(0)
-    }
-
-    /// Has the server answer once more for this queue: what it sent before has arrived.
-    pub(crate) fn settle(&self) {
-        let mut args = QueueDeclareArguments::new(&self.queue);
-        let declared = self
-            .consumer
-            .channel
-            .queue_declare(args.passive(true).finish());
-        runtime().block_on(declared).unwrap();
-    }
-}
-
-/// Answers queries as a service on the bus does: what comes to an exchange under a key, is
-/// answered to its `Server-ID` with its `Msg-ID` and what `answer` says.
-pub(crate) fn service(
-    port: u16,
-    exchange: &str,
-    key: &str,
-    answer: impl Fn(&Value) -> Vec<Value> + Send + 'static,
-) -> Service {
-    let (bus, replies) = (Bus::to(port), Bus::to(port));
-    let queue = format!("{exchange}-service");
-    bus.exchange(exchange, "topic");
-    bus.queue(&queue);
-    bus.bind(&queue, exchange, key);
-    let seen: Arc<Mutex<Vec<Message>>> = Arc::default();
-    let keep = Arc::clone(&seen);
-    let channel = replies.channel.clone();
-    let consumer = bus.each(&queue, move |message| {
-        let question = message.json();
-        keep.lock().unwrap().push(message);
-        for mut body in answer(&question) {
-            if body.get("Msg-ID").is_none() {
-                body["Msg-ID"] = question["Msg-ID"].clone();
-            }
-            let to = question["Server-ID"].as_str().expect("a Server-ID");
-            let args = BasicPublishArguments::new("targeted", to);
-            let (channel, body) = (channel.clone(), body.to_string().into_bytes());
-            tokio::spawn(async move {
-                let sent = channel.basic_publish(BasicProperties::default(), body, args);
-                sent.await.ok();
-            });
-        }
-    });
-    Service {
-        _consumer: consumer,
-        _replies: replies,
-        seen,
-    }
-}
-
-/// A running service.
-pub(crate) struct Service {
-    _consumer: Consumer,
-    _replies: Bus,
-    seen: Arc<Mutex<Vec<Message>>>,
-}
-
-impl Service {
-    /// The questions so far.
-    pub(crate) fn seen(&self) -> Vec<Message> {
-        self.seen.lock().unwrap().clone()
     }
 }
