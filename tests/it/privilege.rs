@@ -115,7 +115,7 @@ fn the_engine_of_two_modules_keeps_no_descriptor_that_it_does_not_need() {
     let kamailio = stand.config().start().connected();
     let _client = Client::connect(&kamailio, stand.port);
     let ports = [stand.nats.port(), stand.port];
-    explained(kamailio.engine().unwrap(), 2, &ports);
+    explained(kamailio.engine().unwrap(), 2, &ports, 2);
     kamailio.stop();
 }
 

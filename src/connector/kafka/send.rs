@@ -52,6 +52,7 @@ impl<'a> Producers<'a> {
         for (connection, producer) in desk.settings.producers.iter().enumerate() {
             producers.open_one(&producer.brokers, &producer.properties, connection)?;
         }
+        desk.seats.begin();
         for (text, seat) in desk.seats.taken() {
             let Socket {
                 brokers,

@@ -61,6 +61,11 @@ impl Seats {
         settings
     }
 
+    /// Producers are made anew: none is left out by now.
+    pub(super) fn begin(&self) {
+        self.left_out.set(false);
+    }
+
     /// Whether one that is spoken to with TLS was left out.
     pub(super) fn left_out(&self) -> bool {
         self.left_out.get()

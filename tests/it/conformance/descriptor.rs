@@ -19,21 +19,22 @@ pub(crate) fn the_engine_keeps_no_descriptor_that_it_does_not_need<P: Peer>() {
     const COUNT: usize = 20;
     let (mut peer, kamailio, mut sip) = load::under_way::<P>(COUNT);
     let port = peer.gate().port();
-    explained(kamailio.engine().unwrap(), 1, &[port]);
+    explained(kamailio.engine().unwrap(), 1, &[port], P::CONNECTIONS);
     // The next one is given the same by its supervisor, which has had an engine before.
     kamailio.kill_engine();
     peer.joined(&kamailio);
     load::arrives(&mut peer, &mut sip, COUNT, COUNT);
-    explained(kamailio.engine().unwrap(), 1, &[port]);
+    explained(kamailio.engine().unwrap(), 1, &[port], P::CONNECTIONS);
     kamailio.stop();
 }
 
-/// Waits until each descriptor of an engine of so many modules has its reason; connections are those with the ports.
-pub(crate) fn explained(engine: u32, modules: usize, ports: &[u16]) {
+/// Waits until each descriptor of an engine of so many modules has its reason; connections are those with the ports, and
+/// no more than so many.
+pub(crate) fn explained(engine: u32, modules: usize, ports: &[u16], connections: usize) {
     let mut told = Vec::new();
     // One that is just being made or closed is in one of the kernel's tables and not in the other.
     wait::until("each descriptor is explained", || {
-        let now = Held::by(engine).unexplained(modules, ports);
+        let now = Held::by(engine).unexplained(modules, ports, connections);
         if now != told {
             eprintln!("unexplained: {now:?}");
             told = now;
@@ -95,7 +96,7 @@ impl Held {
     }
 
     /// What has no reason to be there, or is there too often.
-    fn unexplained(&self, modules: usize, ports: &[u16]) -> Vec<String> {
+    fn unexplained(&self, modules: usize, ports: &[u16], connections: usize) -> Vec<String> {
         let mut left: Vec<String> = Vec::new();
         let mut often = BTreeMap::<&str, usize>::new();
         let mut sockets = BTreeSet::new();
@@ -123,6 +124,7 @@ impl Held {
             // Two ends of its own signals, and the supervisor's two: its word, and the log.
             ("unix", 4),
             ("listener", 1),
+            ("connection", connections),
         ];
         for (kind, most) in limits {
             let count = often.get(kind).copied().unwrap_or_default();

@@ -27,6 +27,9 @@ pub(crate) trait Peer: Sized {
     /// message is gone, and so is what was on its way when the connection broke.
     const WAITS: bool = true;
 
+    /// Connections that the engine has with it while messages go out, at the most.
+    const CONNECTIONS: usize;
+
     /// A broken connection makes nothing arrive twice.
     const IDEMPOTENT: bool = false;
 

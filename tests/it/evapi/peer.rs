@@ -59,6 +59,7 @@ impl Peer {
 impl peer::Peer for Peer {
     const NEEDS: &'static [&'static str] = &["evapi"];
     const BURST: u32 = 20_000;
+    const CONNECTIONS: usize = 1;
     /// A frame is for those who are there.
     const WAITS: bool = false;
     const EMPTY: bool = false;

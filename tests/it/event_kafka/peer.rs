@@ -65,6 +65,7 @@ impl<S> Broker<S> {
 impl<S: Shim> peer::Peer for Broker<S> {
     const NEEDS: &'static [&'static str] = S::NEEDS;
     const BURST: u32 = 20_000;
+    const CONNECTIONS: usize = 2;
     const IDEMPOTENT: bool = true;
     const EMPTY: bool = S::EMPTY;
 

@@ -96,6 +96,56 @@ fn one_event_goes_everywhere() {
 }
 
 #[test]
+fn the_module_is_connected_while_the_brokers_of_all_sockets_are_there() {
+    needs!("kamailio", "event_kafka", "kafka");
+    let _turn = turn::light();
+    let kafka = Kafka::gated();
+    kafka.gate().open();
+    let topic = kafka.topic();
+    kafka.gate().shut();
+    let kamailio = Config::of("event_kafka")
+        .text_param(
+            "event_subscription",
+            &format!("E_TEST kafka:{}/{topic}", kafka.bootstrap()),
+        )
+        .request(r#"raise_event("E_TEST"); $var(answer) = "" + $rc;"#)
+        .start();
+    // No broker is wanted before the first event.
+    kamailio.wait_counter("connected", 1);
+    assert_eq!(kamailio.sip().message("x", b""), "1");
+    wait::until("its broker is missing", || {
+        kamailio.counter("connected") == 0
+    });
+    kafka.gate().open();
+    kafka.records(&topic).wait_for(1);
+    kamailio.wait_counter("connected", 1);
+    assert_eq!(kamailio.counter("reconnects"), 1);
+    kamailio.stop();
+}
+
+#[test]
+fn a_socket_s_broker_that_is_missing_shows_beside_one_that_is_there() {
+    needs!("kamailio", "event_kafka", "kafka");
+    let _turn = turn::light();
+    let kafka = Kafka::start();
+    let kamailio = Config::of("event_kafka")
+        .text_param(
+            "broker_id",
+            &format!("[k]{}/{}", kafka.bootstrap(), kafka.topic()),
+        )
+        .text_param(
+            "event_subscription",
+            &format!("E_TEST kafka:127.0.0.1:{}/t", port::free()),
+        )
+        .request(r#"raise_event("E_TEST"); $var(answer) = "" + $rc;"#)
+        .start();
+    kamailio.wait_counter("connected", 1);
+    assert_eq!(kamailio.sip().message("x", b""), "1");
+    wait::until("a broker is missing", || kamailio.counter("connected") == 0);
+    kamailio.stop();
+}
+
+#[test]
 fn sockets_of_kafkas_that_come_late_are_checked_by_the_library() {
     needs!("kamailio", "event_kafka", "nats");
     let _turn = turn::light();

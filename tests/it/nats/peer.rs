@@ -57,6 +57,7 @@ fn keep(server: &Nats) {
 impl peer::Peer for Peer {
     const NEEDS: &'static [&'static str] = &["nats"];
     const BURST: u32 = 100_000;
+    const CONNECTIONS: usize = 1;
 
     fn start(reach: Reach) -> Self {
         let mortal = reach == Reach::Mortal;

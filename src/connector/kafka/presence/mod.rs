@@ -1,4 +1,4 @@
-//! The connector's connections seen as one: up when all are up, down as soon as one is lost. Each change
+//! The connector's connections seen as one: up when all are up, down as soon as one is lost, or cannot be made. Each change
 //! is reported and logged exactly once. And the table that says more about each.
 
 mod table;
@@ -38,7 +38,6 @@ pub(super) struct Presence {
     roster: Roster,
     connections: RefCell<Vec<Connection>>,
     ever_up: Cell<bool>,
-    draining: Cell<bool>,
 }
 
 impl Presence {
@@ -49,15 +48,21 @@ impl Presence {
         board: Rc<Board>,
         roster: Roster,
     ) -> (Self, Arc<[Tally]>) {
-        board.enter(State::Disconnected);
+        // Where events are all there is to send, no broker is missing before there is one.
+        let alone = settings.producers.is_empty() && settings.consumers.is_empty();
+        let state = if alone {
+            State::Connected
+        } else {
+            State::Disconnected
+        };
+        board.enter(state);
         board.server("");
         let presence = Self {
             module: settings.module.clone(),
             board,
             roster,
             connections: RefCell::new(Vec::new()),
-            ever_up: Cell::new(false),
-            draining: Cell::new(false),
+            ever_up: Cell::new(alone),
         };
         for (index, producer) in settings.producers.iter().enumerate() {
             let own = settings.targets.iter().enumerate();
@@ -167,7 +172,8 @@ impl Presence {
             self.roster.state(*row, State::Connected as u64);
         }
         log::info!("{}: connected to {}", self.module, connection.brokers);
-        if connections.iter().all(|connection| connection.up) && !self.draining.get() {
+        let was_down = self.board.state() == State::Disconnected;
+        if was_down && connections.iter().all(|connection| connection.up) {
             if self.ever_up.replace(true) {
                 self.board.count(connector::RECONNECTS, 1);
             }
@@ -179,7 +185,6 @@ impl Presence {
 
     fn down(&self, index: usize, why: &str) {
         let mut connections = self.connections.borrow_mut();
-        let was_whole = connections.iter().all(|connection| connection.up);
         let Some(connection) = connections.get_mut(index) else {
             return;
         };
@@ -199,7 +204,7 @@ impl Presence {
             log::warn!("{module}: cannot connect to {brokers}: {why}; trying until it works");
         }
         (connection.up, connection.told) = (false, true);
-        if was_whole && !self.draining.get() {
+        if self.board.state() == State::Connected {
             self.board.server("");
             self.board.enter(State::Disconnected);
         }
@@ -233,7 +238,6 @@ impl Presence {
 
     /// The engine is to end.
     pub(super) fn draining(&self) {
-        self.draining.set(true);
         self.board.enter(State::Draining);
     }
 
