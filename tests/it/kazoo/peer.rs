@@ -46,7 +46,7 @@ impl Peer {
 impl peer::Peer for Peer {
     const NEEDS: &'static [&'static str] = &["kazoo", "rabbitmq"];
     const BURST: u32 = 20_000;
-    const CONNECTIONS: usize = 1;
+    const CONNECTIONS: usize = 2;
     /// What is published is JSON.
     const BINARY: bool = false;
     /// The other bytes are the properties that every message has.
