@@ -235,10 +235,26 @@ pub(crate) fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&raw).replace('\0', " ")
 }
 
-/// Sends a signal; a process that is gone already is none of the sender's business.
+/// Sends a signal; a process that is gone already is none of the sender's business. One that is to stop has stopped then:
+/// its other threads go on until the one that has the signal is given the processor.
 pub(crate) fn send(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    kill_process(pid, signal).ok();
+    let raw = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(raw, signal).ok();
+    if signal == Signal::STOP {
+        wait::until("it has stopped", || stopped(pid));
+    }
+}
+
+/// Whether no thread of a process runs, or is to run: it has stopped, or is gone.
+fn stopped(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    threads.filter_map(Result::ok).all(|thread| {
+        let text = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        let state = text.lines().find_map(|line| line.strip_prefix("State:"));
+        state.is_none_or(|state| state.trim().starts_with(['T', 't', 'Z', 'X']))
+    })
 }
 
 /// Copies a program so that it can be run at once. Another process writes it: a child that another test
