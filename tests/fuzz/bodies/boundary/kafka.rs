@@ -106,7 +106,7 @@ pub(super) fn event(stand: &Stand, calls: &mut Calls<'_>) {
         }
     };
     if Event::parse(garbage.bytes()).is_none() {
-        stand.put("event_kafka", &[garbage.bytes()]);
+        stand.garbage("event_kafka", garbage.bytes());
     }
     let fits = event.write(|parts| stand.put("event_kafka", parts));
     if !fits.unwrap() {
