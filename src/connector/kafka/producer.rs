@@ -187,7 +187,6 @@ impl Drop for Producer {
 /// Runs the callbacks until it is to end. The last owner of a client ends it.
 fn poll(client: &BaseProducer<Context>, word: &AtomicU8) {
     let watch = &client.context().watch;
-    let mut is_new = true;
     loop {
         let word = word.load(Ordering::Relaxed);
         if word == END {
@@ -198,14 +197,13 @@ fn poll(client: &BaseProducer<Context>, word: &AtomicU8) {
             // during the call hear it: so it is repeated.
             _ = (0..FLUSHES).any(|_| client.flush(Duration::ZERO).is_ok());
             client.poll(POLL_FLUSH);
-        } else if is_new && !watch.is_up() {
+        } else if watch.is_new() {
             client.poll(POLL_NEW);
             // Known as soon as a broker has described its cluster, and ever after.
             if client.client().fetch_cluster_id(Duration::ZERO).is_some() {
-                watch.up();
+                watch.described();
             }
         } else {
-            is_new = false;
             client.poll(POLL);
         }
     }

@@ -39,12 +39,17 @@ pub(super) fn explain(error: &KafkaError) -> String {
     }
 }
 
+/// Whether a broker answers.
+const NEVER: u8 = 0;
+const UP: u8 = 1;
+const DOWN: u8 = 2;
+
 /// Whether a broker answers, as clients of both kinds find out.
 #[derive(Debug)]
 pub(super) struct Watch {
     notices: Notices,
     connection: usize,
-    up: AtomicU8,
+    state: AtomicU8,
 }
 
 impl Watch {
@@ -52,24 +57,34 @@ impl Watch {
         Self {
             notices,
             connection,
-            up: AtomicU8::new(0),
+            state: AtomicU8::new(NEVER),
         }
     }
 
     pub(super) fn up(&self) {
-        if self.up.swap(1, Ordering::Relaxed) == 0 {
+        if self.state.swap(UP, Ordering::Relaxed) != UP {
             self.notices.tell(self.connection, What::Up);
         }
     }
 
-    pub(super) fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed) == 1
+    /// A broker has answered at some time: news only if none was up before.
+    pub(super) fn described(&self) {
+        let order = Ordering::Relaxed;
+        if self.state.compare_exchange(NEVER, UP, order, order).is_ok() {
+            self.notices.tell(self.connection, What::Up);
+        }
+    }
+
+    /// True as long as none was up.
+    pub(super) fn is_new(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == NEVER
     }
 
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let why = reason.to_owned();
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.up.store(0, Ordering::Relaxed);
+            let order = Ordering::Relaxed;
+            _ = self.state.compare_exchange(UP, DOWN, order, order);
             self.notices.tell(self.connection, What::Down(why));
         } else {
             self.notices.tell(self.connection, What::Trouble(why));
