@@ -36,11 +36,7 @@ pub extern "C" fn sipbus_event_known(event: Slice) -> c_int {
             }
             Err(why) => {
                 let shown = event_kafka::shown(event.get());
-                log_of(
-                    event_kafka::NAME,
-                    Level::Error,
-                    &format!("the event \"{shown}\" {why}"),
-                );
+                fault(&format!("the event \"{shown}\" {why}"));
                 -1
             }
         }
@@ -58,11 +54,7 @@ pub extern "C" fn sipbus_event_socket_known(socket: Slice) -> c_int {
                 0
             }
             Err(why) => {
-                log_of(
-                    event_kafka::NAME,
-                    Level::Error,
-                    &format!("subscribe_event: {why}"),
-                );
+                fault(&format!("subscribe_event: {why}"));
                 -1
             }
         }
@@ -85,11 +77,7 @@ pub extern "C" fn sipbus_events_create() -> c_int {
         let tables = match event_table::create(settings.subscriptions_max) {
             Ok(tables) => tables,
             Err(error) => {
-                log_of(
-                    event_kafka::NAME,
-                    Level::Error,
-                    &format!("the tables of events cannot be made: {error}"),
-                );
+                fault(&format!("the tables of events cannot be made: {error}"));
                 return -1;
             }
         };
@@ -101,14 +89,14 @@ pub extern "C" fn sipbus_events_create() -> c_int {
             mistakes.extend(subscribe_at_start(tables, line).err());
         }
         for mistake in &mistakes {
-            log_of(
-                event_kafka::NAME,
-                Level::Error,
-                &format!("events: {mistake}"),
-            );
+            fault(&format!("events: {mistake}"));
         }
         if mistakes.is_empty() { 0 } else { -1 }
     })
+}
+
+fn fault(why: &str) {
+    log_of(event_kafka::NAME, Level::Error, why);
 }
 
 fn subscribe_at_start(tables: &Tables, line: &str) -> Result<(), String> {
@@ -145,11 +133,7 @@ pub extern "C" fn subscribe_event(event: Slice, socket: Slice, expire: i64) -> c
         match change(event.get(), socket.get(), expire) {
             Ok(()) => 1,
             Err(why) => {
-                log_of(
-                    event_kafka::NAME,
-                    Level::Error,
-                    &format!("subscribe_event: {why}"),
-                );
+                fault(&format!("subscribe_event: {why}"));
                 -1
             }
         }

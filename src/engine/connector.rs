@@ -16,7 +16,7 @@ use tokio::sync::watch;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a connector's thread needs.
-pub(super) struct Seat {
+pub(super) struct Needs {
     pub(super) region: &'static Region,
     pub(super) index: usize,
     pub(super) waker: OwnedFd,
@@ -28,7 +28,7 @@ pub(super) struct Seat {
 /// Starts `connector` on a thread of its own; its name is sent to `done` when it has drained.
 pub(super) fn start(
     connector: &'static Connector,
-    seat: Seat,
+    needs: Needs,
     done: mpsc::Sender<&'static str>,
 ) -> io::Result<()> {
     std::thread::Builder::new()
@@ -40,7 +40,7 @@ pub(super) fn start(
                 log::warn!("{}: its bursts take longer: {error}", connector.name);
             }
             loop {
-                match catch_unwind(AssertUnwindSafe(|| run(connector, &seat))) {
+                match catch_unwind(AssertUnwindSafe(|| run(connector, &needs))) {
                     Ok(Ok(())) => break,
                     Ok(Err(error)) => log::error!("{}: {error}", connector.name),
                     Err(_) => log::error!("{}: a bug in sipbus, starting again", connector.name),
@@ -53,14 +53,14 @@ pub(super) fn start(
     Ok(())
 }
 
-fn run(connector: &Connector, seat: &Seat) -> Result<(), String> {
+fn run(connector: &Connector, needs: &Needs) -> Result<(), String> {
     let text = |error: io::Error| error.to_string();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build();
-    let waker = seat.waker.try_clone().map_err(text)?;
-    let listeners = seat
+    let waker = needs.waker.try_clone().map_err(text)?;
+    let listeners = needs
         .listeners
         .iter()
         .map(|(setting, fd)| Ok((*setting, fd.try_clone()?)))
@@ -68,13 +68,13 @@ fn run(connector: &Connector, seat: &Seat) -> Result<(), String> {
         .map_err(text)?;
     tokio::task::LocalSet::new().block_on(&runtime.map_err(text)?, async {
         let link = Link::open(
-            seat.region,
-            seat.index,
+            needs.region,
+            needs.index,
             waker,
             listeners,
-            seat.drain.clone(),
+            needs.drain.clone(),
         );
         let link = link.map_err(text)?;
-        (connector.run)(link, seat.settings.clone()).await
+        (connector.run)(link, needs.settings.clone()).await
     })
 }

@@ -57,7 +57,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
             .extract_if(.., |(name, ..)| *name == plan.name)
             .map(|(_, setting, fd)| (setting, fd))
             .collect();
-        let seat = connector::Seat {
+        let needs = connector::Needs {
             region,
             index,
             waker,
@@ -65,7 +65,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, String> {
             settings,
             drain: draining.clone(),
         };
-        connector::start(connector, seat, done.clone()).map_err(|error| error.to_string())?;
+        connector::start(connector, needs, done.clone()).map_err(|error| error.to_string())?;
         running += 1;
     }
     control::wait_for_end(control)?;

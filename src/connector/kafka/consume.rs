@@ -42,7 +42,7 @@ pub(super) fn config(line: &Line) -> ClientConfig {
 }
 
 /// Where a consumer stands in the settings.
-pub(super) struct Seat {
+pub(super) struct Standing {
     pub(super) line: Line,
     /// Its number among the consumers.
     pub(super) index: u16,
@@ -54,14 +54,14 @@ pub(super) struct Seat {
 
 /// Runs until the engine drains.
 pub(super) async fn run(
-    seat: Seat,
+    standing: Standing,
     presence: Rc<Presence>,
     notices: Notices,
     inbounds: Vec<Inbound>,
     (rings, renewals): (watch::Receiver<u64>, watch::Receiver<u64>),
     mut drain: watch::Receiver<bool>,
 ) {
-    let mut reader = Reader::new(seat, Rc::clone(&presence), inbounds, rings, renewals);
+    let mut reader = Reader::new(standing, Rc::clone(&presence), inbounds, rings, renewals);
     let mut renewed = None;
     while !*drain.borrow() {
         let joined = match renewed.take() {

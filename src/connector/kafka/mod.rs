@@ -81,7 +81,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     for (index, line) in settings.consumers.iter().enumerate().rev() {
         // From the last on, so that each finds its inboxes at the end.
         let own = inbounds.split_off(settings.inboxes_of(index).start.min(inbounds.len()));
-        let seat = consume::Seat {
+        let standing = consume::Standing {
             line: line.clone(),
             index: u16::try_from(index).map_err(|error| error.to_string())?,
             connection: settings.producers.len() + index,
@@ -89,7 +89,7 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
         };
         let (presence, notices) = (Rc::clone(&presence), notices.clone());
         let (words, drain) = ((rings.clone(), held.renewals()), drain.clone());
-        consumers.spawn_local(consume::run(seat, presence, notices, own, words, drain));
+        consumers.spawn_local(consume::run(standing, presence, notices, own, words, drain));
     }
     let (outcomes, told) = crossbeam_channel::unbounded();
     let reported = Arc::new(Notify::new());

@@ -3,7 +3,7 @@
 //!
 //! While a worker's inbox is full nothing is read, so the library stops fetching; nothing is dropped.
 
-use super::consume::{End, Seat, config};
+use super::consume::{End, Standing, config};
 use super::group::{Change, Context, Joined, Member};
 use super::notice::Notices;
 use super::presence::Presence;
@@ -42,20 +42,20 @@ pub(super) struct Reader {
     handled: u64,
     /// What was complained about last, which is not repeated.
     complaint: Option<RDKafkaErrorCode>,
-    seat: Seat,
+    standing: Standing,
 }
 
 impl Reader {
     /// One with an inbox for each of its workers.
     pub(super) fn new(
-        seat: Seat,
+        standing: Standing,
         presence: Rc<Presence>,
         inbounds: Vec<Inbound>,
         rings: watch::Receiver<u64>,
         renewals: watch::Receiver<u64>,
     ) -> Self {
         // What was not handled under an engine that died is received again.
-        let handled = presence.shown(seat.row, figure::DELIVERED);
+        let handled = presence.shown(standing.row, figure::DELIVERED);
         Self {
             presence,
             workers: Workers::new(inbounds),
@@ -64,20 +64,20 @@ impl Reader {
             received: handled,
             handled,
             complaint: None,
-            seat,
+            standing,
         }
     }
 
     /// What it is called in the log.
     pub(super) fn title(&self) -> String {
-        format!("consumer group {}", self.seat.line.group)
+        format!("consumer group {}", self.standing.line.group)
     }
 
     /// A consumer with the certificates of today, which is no member yet.
     pub(super) fn open(&mut self, notices: &Notices) -> Result<Joined, String> {
         self.renewals.mark_unchanged();
-        let member = Member::new(notices.clone(), self.seat.connection);
-        let consumer: StreamConsumer<Context> = config(&self.seat.line)
+        let member = Member::new(notices.clone(), self.standing.connection);
+        let consumer: StreamConsumer<Context> = config(&self.standing.line)
             .create_with_context(Context { member })
             .map_err(|error| explain(&error))?;
         Ok(Joined(consumer))
@@ -85,7 +85,13 @@ impl Reader {
 
     /// Makes it a member of its group.
     pub(super) fn join(&self, consumer: Joined) -> Result<Joined, String> {
-        let topics: Vec<&str> = self.seat.line.topics.iter().map(String::as_str).collect();
+        let topics: Vec<&str> = self
+            .standing
+            .line
+            .topics
+            .iter()
+            .map(String::as_str)
+            .collect();
         let subscribed = consumer.0.subscribe(&topics);
         subscribed.map_err(|error| explain(&error))?;
         Ok(consumer)
@@ -163,7 +169,11 @@ impl Reader {
             Ok(record) => record,
             Err(error) => return self.complain(&error),
         };
-        if !self.workers.put(self.seat.index, &record, drain).await? {
+        if !self
+            .workers
+            .put(self.standing.index, &record, drain)
+            .await?
+        {
             log::error!(
                 "{}: a record of {} is over inbox_size: left out",
                 self.presence.module(),
@@ -200,7 +210,7 @@ impl Reader {
                 log::debug!("{} {}: {error}", part.topic, part.partition);
             }
         });
-        let row = self.seat.row;
+        let row = self.standing.row;
         self.presence.figure(row, figure::TAKEN, self.received);
         self.presence.figure(row, figure::DELIVERED, self.handled);
     }

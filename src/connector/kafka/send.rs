@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// Sockets that cannot be used which are remembered.
+const REFUSED_MAX: usize = 256;
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
@@ -177,6 +180,10 @@ impl<'a> Producers<'a> {
                 redacted(&String::from_utf8_lossy(text), IN_SOCKETS)
             ));
         });
+        // Scripts may name any number that cannot be used: they are tried again rather than kept without end.
+        if self.sockets.values().filter(|kept| kept.is_none()).count() >= REFUSED_MAX {
+            self.sockets.retain(|_, kept| kept.is_some());
+        }
         self.sockets.insert(text.to_vec(), made.ok());
     }
 

@@ -20,12 +20,38 @@ struct Worker {
     pending: VecDeque<Pending>,
 }
 
-/// A record in an inbox.
+/// A record in an inbox, with those left out behind it.
 struct Pending {
     /// The place behind it.
     position: u64,
     part: usize,
+    /// The last one's.
     offset: i64,
+    records: u64,
+}
+
+impl Worker {
+    /// Notes a record that was put into the inbox, or left out: that is handled when those before it are.
+    fn note(&mut self, part: usize, offset: i64, staged: bool) {
+        let position = self.inbound.position();
+        let latest = self.pending.iter_mut().rev();
+        let same = latest
+            .take_while(|before| before.position == position)
+            .find(|before| before.part == part);
+        // What is left out takes no room before a worker that is stuck: there may be any number of it.
+        match same {
+            Some(before) if !staged => {
+                before.offset = offset;
+                before.records += 1;
+            }
+            _ => self.pending.push_back(Pending {
+                position,
+                part,
+                offset,
+                records: 1,
+            }),
+        }
+    }
 }
 
 /// See the module.
@@ -79,9 +105,10 @@ impl Workers {
             payload: record.payload().unwrap_or_default(),
         };
         let worker = self.parts.get(part).map_or(0, |part| part.worker);
-        let Some(Worker { inbound, pending }) = self.workers.get_mut(worker) else {
+        let Some(worker) = self.workers.get_mut(worker) else {
             return Ok(true);
         };
+        let inbound = &mut worker.inbound;
         let mut staged = event.write(|parts| inbound.try_stage(parts)) == Ok(true);
         if !staged {
             let bytes = EVENT_OVERHEAD
@@ -101,12 +128,7 @@ impl Workers {
             arrived::OVERSIZED
         };
         inbound.count(slot, 1);
-        // A record that is left out is handled when those before it are.
-        pending.push_back(Pending {
-            position: inbound.position(),
-            part,
-            offset: record.offset(),
-        });
+        worker.note(part, record.offset(), staged);
         Ok(staged)
     }
 
@@ -125,7 +147,7 @@ impl Workers {
                 && done.position <= handled
             {
                 self.parts.note(done.part, done.offset);
-                count += 1;
+                count += done.records;
                 pending.pop_front();
             }
         }

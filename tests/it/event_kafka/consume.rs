@@ -123,6 +123,37 @@ fn records_without_a_route_are_counted() {
     assert!(log.contains("no event route serves"), "{log}");
 }
 
+#[test]
+fn records_over_the_inbox_are_left_out_and_counted() {
+    needs!("kamailio", "event_kafka", "kafka");
+    let _turn = turn::light();
+    let kafka = Kafka::start();
+    let topic = kafka.topic();
+    let records = kafka.records(&topic);
+    let over = "x".repeat(70_000);
+    // After a start anew neither those nor what was consumed comes again.
+    for oversized in [5, 0] {
+        records.publish("k", "known");
+        for _ in 0..oversized {
+            records.publish("k", &over);
+        }
+        records.publish("k", "known");
+        let kamailio = consuming(&kafka, &topic, 1)
+            .number("inbox_size", 65536)
+            .number("message_size_max", 16384)
+            .routes(&format!(
+                r#"event_route[kafka:{topic}] {{
+                       if ($kafka(msg) == "known") $var(c) = $shtinc(count=>known);
+                   }}"#
+            ))
+            .start();
+        kamailio.wait_counter("consumed", 2);
+        assert_eq!(kamailio.counter("received_oversized"), oversized);
+        assert_eq!(kamailio.counted("known"), 2);
+        kamailio.stop();
+    }
+}
+
 /// Publishes so many records `writer:number`, numbered from `first`, for every writer, which is the key.
 pub(super) fn publish_numbered(topic: &Topic, writers: usize, first: usize, count: usize) {
     let mut records = Vec::new();
