@@ -29,6 +29,11 @@ const MODULES: [&str; 7] = ["pv", "sl", "kex", "jsonrpcs", "xlog", "htable", "cf
 const SUSPENDING: &str = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\n\
      modparam(\"tm\", \"wt_timer\", 100)";
 
+/// A timer.
+const TICKING: &str = "loadmodule \"rtimer.so\"\n\
+     modparam(\"rtimer\", \"timer\", \"name=tick;interval=100000u;mode=1;\")\n\
+     modparam(\"rtimer\", \"exec\", \"timer=tick;route=TICK\")";
+
 /// A configuration in the making.
 pub(crate) struct Config {
     pub(crate) folder: TempDir,
@@ -117,6 +122,11 @@ impl Config {
     pub(crate) fn after(mut self, lines: &str) -> Self {
         writeln!(self.after, "{lines}").unwrap();
         self
+    }
+
+    /// With a timer that runs `route[TICK]` ten times a second.
+    pub(crate) fn ticking(self) -> Self {
+        self.after(TICKING)
     }
 
     /// The statements of `route[TEST]`.

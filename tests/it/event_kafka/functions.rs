@@ -144,11 +144,7 @@ fn timers_rpc_processes_and_event_workers_publish() {
     let topic = kafka.topic();
     let kamailio = at(&kafka, &topic)
         .before("loadmodule \"tm.so\"")
-        .after(
-            "loadmodule \"rtimer.so\"\n\
-             modparam(\"rtimer\", \"timer\", \"name=tick;interval=100000u;mode=1;\")\n\
-             modparam(\"rtimer\", \"exec\", \"timer=tick;route=TICK\")",
-        )
+        .ticking()
         .routes(
             r#"route[TICK] { kafka_publish("k1", "timer", "t", "REPORT"); }
                route[REPORT] {

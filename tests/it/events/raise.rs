@@ -199,12 +199,8 @@ fn any_process_raises() {
     let nats = Nats::start();
     let (config, subscriber) = subscribed(&nats);
     let kamailio = config
-        .after(
-            "modparam(\"nats\", \"subject_queue_group\", \"in:group\")\n\
-             loadmodule \"rtimer.so\"\n\
-             modparam(\"rtimer\", \"timer\", \"name=once;interval=100000u;mode=1;\")\n\
-             modparam(\"rtimer\", \"exec\", \"timer=once;route=TICK\")",
-        )
+        .after("modparam(\"nats\", \"subject_queue_group\", \"in:group\")")
+.ticking()
         .routes(
             r#"route[TICK] {
                    if ($shtinc(count=>ticks) == 1) { $var(who) = "timer"; raise_event("E_TEST", "$var(who)"); }

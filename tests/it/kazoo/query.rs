@@ -204,15 +204,8 @@ fn events_and_timers_may_ask_too() {
     let _service = greeter("q.from");
     let bus = Bus::to(Rabbit::shared().port());
     let seen = bus.listen("q.seen", "topic", "#");
-    let kamailio = start(
-        shared()
-            .after(
-                "loadmodule \"rtimer.so\"\n\
-                 modparam(\"rtimer\", \"timer\", \"name=tick;interval=100000u;mode=1;\")\n\
-                 modparam(\"rtimer\", \"exec\", \"timer=tick;route=TICK\")",
-            )
-            .routes(
-                r##"route[TICK] {
+    let kamailio = start(shared().ticking().routes(
+        r##"route[TICK] {
                        kazoo_query("q.from", "key", "{'User': 'timer'}");
                        kazoo_publish("q.seen", "timer", "$kzR");
                    }
@@ -225,8 +218,7 @@ fn events_and_timers_may_ask_too() {
                        kazoo_query("q.from", "key", "{'User': '$var(user)'}");
                        kazoo_publish("q.seen", "event", "$kzR");
                    }"##,
-            ),
-    );
+    ));
     bus.publish("q.events", "x", r#"{"User":"event"}"#);
     for key in ["timer", "event"] {
         wait::until("both asked", || {

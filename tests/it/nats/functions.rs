@@ -88,11 +88,7 @@ fn a_timer_publishes() {
     let nats = Nats::start();
     let subscriber = Subscriber::new(&nats.url(), "ticks");
     let kamailio = Config::at(&nats.url())
-        .after(
-            "loadmodule \"rtimer.so\"\n\
-             modparam(\"rtimer\", \"timer\", \"name=tick;interval=100000u;mode=1;\")\n\
-             modparam(\"rtimer\", \"exec\", \"timer=tick;route=TICK\")",
-        )
+        .ticking()
         .routes(r#"route[TICK] { nats_publish("ticks", "tick $pp"); }"#)
         .start();
     assert!(text(&subscriber.wait_for(2)[1]).starts_with("tick "));

@@ -28,23 +28,14 @@ fn a_timer_an_event_and_an_rpc_publish() {
     let _turn = turn::light();
     let bus = bus();
     let seen = bus.listen("f.from", "topic", "#");
-    let kamailio = start(
-        shared()
-            .before("loadmodule \"tm.so\"")
-            .after(
-                "loadmodule \"rtimer.so\"\n\
-             modparam(\"rtimer\", \"timer\", \"name=tick;interval=100000u;mode=1;\")\n\
-             modparam(\"rtimer\", \"exec\", \"timer=tick;route=TICK\")",
-            )
-            .routes(
-                r##"route[TICK] { kazoo_publish("f.from", "timer", "{}"); }
+    let kamailio = start(shared().before("loadmodule \"tm.so\"").ticking().routes(
+        r##"route[TICK] { kazoo_publish("f.from", "timer", "{}"); }
                event_route[tm:local-request] { kazoo_publish("f.from", "rpc", "{}"); }
                event_route[kazoo:mod-init] {
                    kazoo_subscribe("f.events", "topic", "f.events", "#");
                }
                event_route[kazoo:consumer-event] { kazoo_publish("f.from", "event", "$kzE"); }"##,
-            ),
-    );
+    ));
     let from = |key: &str| -> Vec<Message> {
         let all = seen.messages().into_iter();
         all.filter(|message| message.key == key).collect()
