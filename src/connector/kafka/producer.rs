@@ -200,9 +200,7 @@ fn poll(client: &BaseProducer<Context>, word: &AtomicU8) {
         } else if watch.is_new() {
             client.poll(POLL_NEW);
             // Known as soon as a broker has described its cluster, and ever after.
-            if client.client().fetch_cluster_id(Duration::ZERO).is_some() {
-                watch.described();
-            }
+            watch.looked(client.client().fetch_cluster_id(Duration::ZERO).is_some());
         } else {
             client.poll(POLL);
         }

@@ -55,7 +55,6 @@ impl<'a> Producers<'a> {
         for (connection, producer) in desk.settings.producers.iter().enumerate() {
             producers.open_one(&producer.brokers, &producer.properties, connection)?;
         }
-        desk.seats.begin();
         for (text, seat) in desk.seats.taken() {
             let Socket {
                 brokers,
@@ -65,6 +64,7 @@ impl<'a> Producers<'a> {
             let number = producers.open_one(brokers, properties, seat.connection)?;
             producers.sockets.insert(text, Some((seat, number)));
         }
+        desk.seats.begin();
         Ok(producers)
     }
 
@@ -172,17 +172,18 @@ impl<'a> Producers<'a> {
 
     /// Makes the producer of a socket that events go to.
     fn add_socket(&mut self, text: &[u8]) {
-        let made = self.open_socket(text).map_err(|why| {
+        let made = self.open_socket(text);
+        if let Err(why) = &made {
             let presence = &self.desk.presence;
             presence.board().count(slot::SOCKETS_REFUSED, 1);
+            // Scripts may name any number: the others are tried with each event, and not told about.
+            if self.sockets.values().filter(|kept| kept.is_none()).count() >= REFUSED_MAX {
+                return;
+            }
             presence.complained(&format!(
                 "events for {} are left out: {why}",
                 redacted(&String::from_utf8_lossy(text), IN_SOCKETS)
             ));
-        });
-        // Scripts may name any number that cannot be used: they are tried again rather than kept without end.
-        if self.sockets.values().filter(|kept| kept.is_none()).count() >= REFUSED_MAX {
-            self.sockets.retain(|_, kept| kept.is_some());
         }
         self.sockets.insert(text.to_vec(), made.ok());
     }

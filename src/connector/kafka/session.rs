@@ -43,6 +43,8 @@ pub(super) fn explain(error: &KafkaError) -> String {
 const NEVER: u8 = 0;
 const UP: u8 = 1;
 const DOWN: u8 = 2;
+/// As [`NEVER`], and there was none since the last look.
+const MISSED: u8 = 3;
 
 /// Whether a broker answers, as clients of both kinds find out.
 #[derive(Debug)]
@@ -67,24 +69,33 @@ impl Watch {
         }
     }
 
-    /// A broker has answered at some time: news only if none was up before.
-    pub(super) fn described(&self) {
-        let order = Ordering::Relaxed;
-        if self.state.compare_exchange(NEVER, UP, order, order).is_ok() {
-            self.notices.tell(self.connection, What::Up);
-        }
-    }
-
     /// True as long as none was up.
     pub(super) fn is_new(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == NEVER
+        matches!(self.state.load(Ordering::Relaxed), NEVER | MISSED)
+    }
+
+    /// One that is new has looked whether a broker has described its cluster at some time. If there was none
+    /// meanwhile, the next delivery or the next statistics tell whether there is one.
+    pub(super) fn looked(&self, described: bool) {
+        let order = Ordering::Relaxed;
+        let turn = |from, to| self.state.compare_exchange(from, to, order, order).is_ok();
+        if !turn(MISSED, if described { DOWN } else { NEVER }) && described && turn(NEVER, UP) {
+            self.notices.tell(self.connection, What::Up);
+        }
     }
 
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let why = reason.to_owned();
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            let down = |state: u8| {
+                Some(if state == NEVER {
+                    MISSED
+                } else {
+                    state.max(DOWN)
+                })
+            };
             let order = Ordering::Relaxed;
-            _ = self.state.compare_exchange(UP, DOWN, order, order);
+            _ = self.state.fetch_update(order, order, down);
             self.notices.tell(self.connection, What::Down(why));
         } else {
             self.notices.tell(self.connection, What::Trouble(why));

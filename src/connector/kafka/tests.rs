@@ -1,8 +1,10 @@
 use super::check::check;
 use super::ledger::{Ledger, Ticket};
-use super::notice;
+use super::notice::{self, What};
+use super::session::Watch;
 use crate::config::{Given, Value};
 use crate::kafka::settings::Settings;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -90,4 +92,32 @@ fn the_library_says_what_it_does_not_take() {
         assert!(said.starts_with(part), "{said}");
     }
     assert!(!said.concat().contains("hush"), "{said:#?}");
+}
+
+#[test]
+fn a_broker_that_described_its_cluster_is_up_unless_it_went_away_meanwhile() {
+    let (notices, noticed) = notice::channel();
+    let ups = || {
+        let told = noticed.receiver.try_iter();
+        told.filter(|notice| matches!(notice.what, What::Up))
+            .count()
+    };
+    let none = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+    let watch = Watch::new(notices.clone(), 0);
+    watch.looked(false);
+    watch.error(&none, "refused");
+    // It was missed before the look that finds nothing, and is there in the next.
+    watch.looked(false);
+    assert!(watch.is_new());
+    assert_eq!(ups(), 0);
+    watch.looked(true);
+    assert_eq!((watch.is_new(), ups()), (false, 1));
+
+    let watch = Watch::new(notices, 0);
+    watch.error(&none, "gone");
+    watch.looked(true);
+    assert_eq!((watch.is_new(), ups()), (false, 0));
+    watch.up();
+    watch.up();
+    assert_eq!(ups(), 1);
 }

@@ -58,6 +58,9 @@ fn kafka_gets_it_with_the_call_id_as_key() {
     assert_eq!(record.text(), event("[1]"));
     assert_eq!(record.key_text().as_deref(), Some(callid));
     assert_eq!(kafka.records(&plain).only().key, None);
+    wait::until("its broker is shown", || {
+        kamailio.connector()["server"] == bootstrap
+    });
     // An operator's event has no message, so no Call-ID either.
     kamailio.rpc("raise_event", &[json!("E_TEST")]);
     let records = kafka.records(&keyed).wait_for(2);
@@ -137,11 +140,19 @@ fn a_socket_s_broker_that_is_missing_shows_beside_one_that_is_there() {
             "event_subscription",
             &format!("E_TEST kafka:127.0.0.1:{}/t", port::free()),
         )
-        .request(r#"raise_event("E_TEST"); $var(answer) = "" + $rc;"#)
+        .request(
+            r#"if ($rU == "raise") raise_event("E_TEST");
+               else kafka_publish("k", "x");
+               $var(answer) = "" + $rc;"#,
+        )
         .start();
     kamailio.wait_counter("connected", 1);
-    assert_eq!(kamailio.sip().message("x", b""), "1");
+    assert_eq!(kamailio.sip().message("raise", b""), "1");
     wait::until("a broker is missing", || kamailio.counter("connected") == 0);
+    // The other one is there all the time.
+    assert_eq!(kamailio.sip().message("publish", b""), "1");
+    kamailio.wait_counter("delivered", 1);
+    assert_eq!(kamailio.counter("connected"), 0);
     kamailio.stop();
 }
 

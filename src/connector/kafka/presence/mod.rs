@@ -172,13 +172,16 @@ impl Presence {
             self.roster.state(*row, State::Connected as u64);
         }
         log::info!("{}: connected to {}", self.module, connection.brokers);
-        let was_down = self.board.state() == State::Disconnected;
-        if was_down && connections.iter().all(|connection| connection.up) {
+        let state = self.board.state();
+        if state == State::Draining || !connections.iter().all(|connection| connection.up) {
+            return;
+        }
+        let brokers = connections.first().map_or("", |c| c.brokers.as_str());
+        self.board.server(brokers);
+        if state == State::Disconnected {
             if self.ever_up.replace(true) {
                 self.board.count(connector::RECONNECTS, 1);
             }
-            let brokers = connections.first().map_or("", |c| c.brokers.as_str());
-            self.board.server(brokers);
             self.board.enter(State::Connected);
         }
     }
