@@ -56,24 +56,3 @@ fn the_largest_frame_is_a_parameter() {
     let log = kamailio.stop();
     assert!(log.contains("frame_size_max = 100"), "{log}");
 }
-
-#[test]
-fn without_netstrings_bytes_pass_as_they_are() {
-    needs!("kamailio", "evapi");
-    let _turn = turn::light();
-    let port = port::free();
-    let kamailio = on(port)
-        .number("netstring_format", 0)
-        .routes(r#"event_route[evapi:message-received] { evapi_relay("<$evapi(msg)>"); }"#)
-        .start();
-    let mut client = Client::connect(&kamailio, port);
-    for (sent, expected) in [
-        ("hello", "<hello>"),
-        ("5:hello,", "<5:hello,>"),
-        ("line\r\n", "<line\r\n>"),
-    ] {
-        client.send_raw(sent.as_bytes());
-        assert_eq!(client.raw(expected.len()), expected.as_bytes());
-    }
-    kamailio.stop();
-}

@@ -229,3 +229,24 @@ fn garbage_is_told_once_and_counted() {
         .count();
     assert_eq!(told, 1, "{log}");
 }
+
+#[test]
+fn without_netstrings_bytes_pass_as_they_are() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = on(port)
+        .number("netstring_format", 0)
+        .routes(r#"event_route[evapi:message-received] { evapi_relay("<$evapi(msg)>"); }"#)
+        .start();
+    let mut client = Client::connect(&kamailio, port);
+    for (sent, expected) in [
+        ("hello", "<hello>"),
+        ("5:hello,", "<5:hello,>"),
+        ("line\r\n", "<line\r\n>"),
+    ] {
+        client.send_raw(sent.as_bytes());
+        assert_eq!(client.raw(expected.len()), expected.as_bytes());
+    }
+    kamailio.stop();
+}

@@ -172,11 +172,7 @@ fn a_timer_relays() {
     let _turn = turn::light();
     let port = port::free();
     let kamailio = on(port)
-        .after(
-            "loadmodule \"rtimer.so\"\n\
-             modparam(\"rtimer\", \"timer\", \"name=tick;interval=100000u;mode=1;\")\n\
-             modparam(\"rtimer\", \"exec\", \"timer=tick;route=TICK\")",
-        )
+        .ticking()
         .routes(r#"route[TICK] { evapi_relay("tick $pp"); }"#)
         .start();
     let mut client = Client::connect(&kamailio, port);

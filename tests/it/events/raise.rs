@@ -200,7 +200,7 @@ fn any_process_raises() {
     let (config, subscriber) = subscribed(&nats);
     let kamailio = config
         .after("modparam(\"nats\", \"subject_queue_group\", \"in:group\")")
-.ticking()
+        .ticking()
         .routes(
             r#"route[TICK] {
                    if ($shtinc(count=>ticks) == 1) { $var(who) = "timer"; raise_event("E_TEST", "$var(who)"); }

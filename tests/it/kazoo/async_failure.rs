@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::async_query::{ROUTES, asking};
 use super::broker::{self, shared, start};
-use super::bus::{Bus, greeter, service};
+use super::bus::{Bus, greeter, silent};
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
 use crate::sipp::Sipp;
@@ -14,7 +14,7 @@ use crate::{port, turn, wait};
 fn a_query_that_nobody_answers_runs_the_failure_route() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
     let _turn = turn::light();
-    let silent = service(Rabbit::shared().port(), "a.silent", "#", |_| Vec::new());
+    let silent = silent("a.silent");
     for failure in ["failure_route[FAILED]", "route[FAILED]"] {
         let kamailio = start(
             shared()
@@ -80,7 +80,7 @@ fn a_query_behind_a_server_that_is_stuck_ends_by_its_deadline() {
 fn the_timeout_may_be_each_requests_own() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
     let _turn = turn::light();
-    let _silent = service(Rabbit::shared().port(), "a.own", "#", |_| Vec::new());
+    let _silent = silent("a.own");
     let kamailio = start(
         shared()
             .suspending()
@@ -156,7 +156,7 @@ fn false_leaves_a_transaction_that_can_be_used() {
 fn more_than_async_queries_max_are_false_or_fail_at_once() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
     let _turn = turn::light();
-    let silent = service(Rabbit::shared().port(), "a.crowd", "#", |_| Vec::new());
+    let silent = silent("a.crowd");
     let kamailio = start(
         shared()
             .suspending()
@@ -182,7 +182,7 @@ fn a_canceled_call_ends_and_its_answer_is_late() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so", "sipp");
     let _turn = turn::light();
     let port = Rabbit::shared().port();
-    let silent = service(port, "a.cancel", "#", |_| Vec::new());
+    let silent = silent("a.cancel");
     let kamailio = start(
         shared()
             .suspending()

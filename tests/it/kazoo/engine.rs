@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::broker::{connected, shared, start};
-use super::bus::{Bus, service};
+use super::bus::{Bus, service, silent};
 use crate::kamailio::WORKERS;
 use crate::require::needs;
 use crate::server::rabbitmq::Rabbit;
@@ -13,7 +13,7 @@ use crate::{process, turn, wait};
 fn queries_that_wait_end_at_their_deadline() {
     needs!("kamailio", "kazoo", "rabbitmq");
     let _turn = turn::light();
-    let silent = service(Rabbit::shared().port(), "eng.ask", "#", |_| Vec::new());
+    let silent = silent("eng.ask");
     let kamailio = start(
         shared()
             .number("amqp_query_timeout_sec", 3)
@@ -58,7 +58,7 @@ fn queries_go_on_with_the_next_engine() {
 fn suspended_requests_fail_when_the_engine_dies() {
     needs!("kamailio", "kazoo", "rabbitmq", "tmx.so");
     let _turn = turn::light();
-    let silent = service(Rabbit::shared().port(), "eng.async", "#", |_| Vec::new());
+    let silent = silent("eng.async");
     // Nobody lives to see this timeout: they fail because the next engine says so.
     let kamailio = start(
         shared()

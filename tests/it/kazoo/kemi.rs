@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::broker::{shared, start};
-use super::bus::{Bus, service};
+use super::bus::{Bus, service, silent};
 use crate::require::needs;
 use crate::script::Script;
 use crate::server::rabbitmq::Rabbit;
@@ -165,7 +165,7 @@ fn an_async_query_resumes_functions_of_the_script() {
     let _turn = turn::light();
     let port = Rabbit::shared().port();
     let _answers = service(port, "k.async", "#", |_| vec![json!({"Answer": "hello"})]);
-    let _silent = service(port, "k.silent", "#", |_| Vec::new());
+    let _silent = silent("k.silent");
     let kamailio = start(
         shared()
             .suspending()

@@ -154,7 +154,7 @@ impl Rabbit {
     /// A process that clears up after a server that nobody drops, once this process has ended.
     fn cleaner(&self) -> Child {
         let server = self.server.as_ref().unwrap().pid();
-        let script = "cat; kill -KILL \"$1\" \"$2\"; while [ -e /proc/\"$1\"/cwd ]; do :; done; rm -rf -- \"$0\"";
+        let script = "cat; kill -KILL \"$1\" \"$2\"; for _ in $(seq 100); do [ -e /proc/\"$1\"/cwd ] || break; sleep 0.1; done; rm -rf -- \"$0\"";
         let mut command = Command::new("sh");
         command.args(["-c", script]).arg(self.folder.path());
         command.args([server.to_string(), self.epmd.pid().to_string()]);

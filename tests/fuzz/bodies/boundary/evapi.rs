@@ -58,7 +58,7 @@ pub(super) fn event(stand: &Stand, calls: &mut Calls<'_>) {
         _ => What::Closed,
     };
     if Event::parse(garbage.bytes()).is_none() {
-        stand.garbage("evapi", garbage.bytes());
+        stand.put("evapi", &[garbage.bytes()]);
     }
     // A message of a client that was closed is left out, and so is one that does not fit.
     put(stand, &of(what));

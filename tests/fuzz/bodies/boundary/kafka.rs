@@ -3,6 +3,7 @@
 use super::calls::{Calls, bytes, text};
 use super::stand::{PROCESS, Stand, reported};
 use sipbus::abi::{Slice, event_kafka, kafka, kafka_event, kafka_stats};
+use sipbus::frame::END;
 use sipbus::frame::kafka::{Event, Place, Publish, To};
 use sipbus::kafka::header;
 
@@ -105,8 +106,9 @@ pub(super) fn event(stand: &Stand, calls: &mut Calls<'_>) {
             payload: payload.bytes(),
         }
     };
-    if Event::parse(garbage.bytes()).is_none() {
-        stand.garbage("event_kafka", garbage.bytes());
+    // The frame that ends a worker is none to be passed over.
+    if garbage.bytes() != END && Event::parse(garbage.bytes()).is_none() {
+        stand.put("event_kafka", &[garbage.bytes()]);
     }
     let fits = event.write(|parts| stand.put("event_kafka", parts));
     if !fits.unwrap() {

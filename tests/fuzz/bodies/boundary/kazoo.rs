@@ -116,7 +116,7 @@ pub(super) fn event(stand: &Stand, calls: &mut Calls<'_>) {
         return;
     }
     if Event::parse(garbage.bytes()).is_none() {
-        stand.garbage("kazoo", garbage.bytes());
+        stand.put("kazoo", &[garbage.bytes()]);
     }
     let message = |body| Event::Message {
         subscription: u16::MAX,

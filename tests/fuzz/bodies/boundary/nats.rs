@@ -32,7 +32,7 @@ pub(super) fn event(stand: &Stand, calls: &mut Calls<'_>) {
     let [a, b, c, d] = texts;
     // What cannot be read is passed over.
     if frame::nats::Event::parse(garbage.bytes()).is_none() {
-        stand.garbage("nats", garbage.bytes());
+        stand.put("nats", &[garbage.bytes()]);
     }
     stand.put("nats", &[header.bytes(), a, b, c, d, b"\0"]);
     let mut event = nats_event::NatsEvent {

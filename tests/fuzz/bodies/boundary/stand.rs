@@ -2,7 +2,6 @@
 
 use super::calls::bytes;
 use sipbus::abi::{Slice, evapi, event_kafka, event_subscribe, kafka, kazoo, lifecycle, nats};
-use sipbus::frame::END;
 use sipbus::host::raw::{sipbus_host, sipbus_report};
 use sipbus::shm::inbox::InboxEnd;
 use sipbus::shm::lane::LaneEnd;
@@ -91,13 +90,6 @@ impl Stand {
             inbox.deliver();
         }
         fits
-    }
-
-    /// Puts a frame that is no event, unless it is the one that ends a worker.
-    pub(super) fn garbage(&self, name: &str, frame: &[u8]) {
-        if frame != END {
-            self.put(name, &[frame]);
-        }
     }
 
     /// Answers the next question about a module's certificates.
