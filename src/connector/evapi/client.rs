@@ -47,8 +47,8 @@ pub(super) struct Client {
     pub(super) frames_written: Cell<u64>,
     /// Orders of event workers that were obeyed.
     pub(super) orders: Cell<u64>,
-    /// The worker of its last event, and the place behind that in its inbox.
-    pub(super) seat: Cell<Option<(usize, u64)>>,
+    /// The worker of its latest event, and the place behind that in its inbox.
+    pub(super) latest: Cell<Option<(usize, u64)>>,
     queue: RefCell<VecDeque<Chunk>>,
     /// Bytes in the queue and in the writer's hand.
     buffered: Cell<usize>,
@@ -75,7 +75,7 @@ impl Client {
             written: Cell::new(0),
             frames_written: Cell::new(0),
             orders: Cell::new(0),
-            seat: Cell::new(None),
+            latest: Cell::new(None),
             queue: RefCell::default(),
             buffered: Cell::new(0),
             end: Cell::new(None),

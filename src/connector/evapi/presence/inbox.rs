@@ -30,7 +30,7 @@ impl Presence {
         if self.inboxes.len() == 1 {
             return self.inboxes.first();
         }
-        if let Some((worker, position)) = client.seat.get()
+        if let Some((worker, position)) = client.latest.get()
             && !self.is_settled(worker, position)
         {
             return self.inboxes.get(worker);
@@ -50,8 +50,8 @@ impl Presence {
     fn waiting_clients(&self, inbound: &Inbound) -> usize {
         let clients = self.clients.borrow();
         let waits = |client: &&Rc<Client>| {
-            let seat = client.seat.get();
-            seat.is_some_and(|(worker, at)| worker == inbound.worker() && inbound.has_waiting(at))
+            let latest = client.latest.get();
+            latest.is_some_and(|(worker, at)| worker == inbound.worker() && inbound.has_waiting(at))
         };
         clients.iter().flatten().filter(waits).count()
     }
@@ -69,7 +69,7 @@ impl Presence {
         what: What<'_>,
     ) {
         let worker = inbound.worker();
-        if client.seat.get().is_none_or(|(known, _)| known != worker) {
+        if client.latest.get().is_none_or(|(known, _)| known != worker) {
             self.figure(client, figure::WORKER, worker as u64);
         }
         // Kept while waiting for room; the tag may change meanwhile.
@@ -91,7 +91,7 @@ impl Presence {
                 .is_ok(),
             Err(_) => false,
         };
-        client.seat.set(Some((worker, inbound.position())));
+        client.latest.set(Some((worker, inbound.position())));
         match (what, staged) {
             (What::Message(_), true) => inbound.count(arrived::RECEIVED, 1),
             (_, true) => {}

@@ -71,7 +71,7 @@ impl Presence {
             // Its messages may still wait there.
             let worker = self.roster.figure_value(index, figure::WORKER);
             let worker = usize::try_from(worker).unwrap_or(0);
-            client.seat.set(Some((worker, u64::MAX)));
+            client.latest.set(Some((worker, u64::MAX)));
             let client = Rc::new(client);
             self.place(index, Some(Rc::clone(&client)));
             let presence = Rc::clone(self);
