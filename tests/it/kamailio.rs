@@ -151,6 +151,13 @@ impl Kamailio {
         found.unwrap_or_else(|| panic!("no connector {} in {status}", self.module))
     }
 
+    /// Bytes in the queues of all processes, as the status shows them.
+    pub(crate) fn queued(&self) -> u64 {
+        let connector = self.connector();
+        let lanes = connector["lanes"].as_array().unwrap().iter();
+        lanes.filter_map(|lane| lane["used"].as_u64()).sum()
+    }
+
     /// Waits until the connector says it is connected.
     pub(crate) fn connected(self) -> Self {
         wait::until("the connector is connected", || {
