@@ -7,6 +7,7 @@
 
 mod number;
 mod parse;
+mod plain;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -1,5 +1,6 @@
 //! Reads a document.
 
+use super::plain::plain_len;
 use super::{DEPTH_MAX, Mistake, Object, Text, Value};
 use std::collections::HashMap;
 
@@ -135,10 +136,7 @@ impl<'a> Reader<'a> {
     /// The bytes up to the next quote, escape or end.
     fn plain(&mut self, quote: u8) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let len = rest
-            .iter()
-            .position(|byte| *byte == quote || matches!(byte, b'\\' | 0))
-            .unwrap_or(rest.len());
+        let len = plain_len(rest, |byte| (byte == quote) | (byte == b'\\') | (byte == 0));
         self.at += len;
         rest.get(..len).unwrap_or_default()
     }

@@ -1,3 +1,4 @@
+use super::plain::plain_len;
 use super::{DEPTH_MAX, Mistake, Value, parse};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
@@ -241,6 +242,13 @@ fn document() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
+    #[test]
+    fn the_plain_part_ends_at_the_first_end(length in 0..70_usize, ends in 0..90_usize) {
+        let mut text = vec![b'x'; length];
+        text.get_mut(ends..).unwrap_or_default().fill(b'"');
+        assert_eq!(plain_len(&text, |byte| byte == b'"'), length.min(ends));
+    }
+
     #[test]
     fn hostile_bytes_never_panic(bytes: Vec<u8>) {
         drop(parse(&bytes));

@@ -1,6 +1,7 @@
 //! Writes json-c's spaced form.
 
 use super::Value;
+use super::plain::plain_len;
 
 /// Appends `value` to `into`.
 pub(super) fn value(value: &Value, into: &mut Vec<u8>) {
@@ -40,21 +41,20 @@ fn separate(index: usize, into: &mut Vec<u8>) {
 pub fn put_text(text: &[u8], into: &mut Vec<u8>) {
     into.push(b'"');
     let mut rest = text;
-    while let Some(plain) = rest.iter().position(|byte| is_escaped(*byte)) {
-        let (before, from) = rest.split_at(plain);
-        into.extend_from_slice(before);
+    loop {
+        let (plain, from) = rest.split_at(plain_len(rest, is_escaped));
+        into.extend_from_slice(plain);
         let Some((byte, behind)) = from.split_first() else {
             break;
         };
         put_escape(*byte, into);
         rest = behind;
     }
-    into.extend_from_slice(rest);
     into.push(b'"');
 }
 
 fn is_escaped(byte: u8) -> bool {
-    byte < b' ' || matches!(byte, b'"' | b'\\' | b'/')
+    (byte < b' ') | (byte == b'"') | (byte == b'\\') | (byte == b'/')
 }
 
 fn put_escape(byte: u8, into: &mut Vec<u8>) {
