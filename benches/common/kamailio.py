@@ -20,6 +20,11 @@ def our_modules():
     return os.environ.get("SIPBUS_MODULES") or str(TOP / "target/modules")
 
 
+def mem_join():
+    """Kamailio's parameter; 1 is its default."""
+    return os.environ.get("BENCH_MEM_JOIN") or "1"
+
+
 def free_udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -81,6 +86,8 @@ class Kamailio(Program):
             "SIP_LISTEN": f"udp:127.0.0.1:{port}",
             "RPC_SOCKET": f'"{self.folder}/rpc"',
             "MODULES": f'"{mpath}"',
+            "CHILDREN": "4",
+            "MEM_JOIN": mem_join(),
             **defines,
         }
         options = [part for name, value in values.items() for part in ("-A", f"{name}={value}" if value else name)]

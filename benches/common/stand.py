@@ -18,8 +18,9 @@ class Stand:
     # Its Kamailio's configuration.
     config = None
 
-    def __init__(self, module):
+    def __init__(self, module, children=4):
         self.module = module
+        self.children = children
         self.programs = []
         self.counters = []
 
@@ -48,6 +49,7 @@ class Stand:
     def run_kamailio(self, defines):
         folder = self.folder / "kamailio"
         folder.mkdir()
+        defines = {"CHILDREN": str(self.children)} | defines
         self.kamailio = Kamailio(self.config, mpath(self.module), defines, folder)
         self.programs.append(self.kamailio)
         self.kamailio.wait_until_it_answers()
@@ -55,10 +57,10 @@ class Stand:
     def warm_up(self, count):
         """Each SIP worker has published and every part of the way was used. The loops are long enough that no
         worker can do the work of two."""
-        workers = 4
-        for _ in range(workers):
+        for _ in range(self.children):
             self.kamailio.sip.send("publish", count)
-        refused = sum(self.kamailio.sip.receive()[1] for _ in range(workers))
-        arrived = self.counter.take(workers * count - refused)[0]
-        if self.module == OURS and arrived != workers * count - refused:
-            raise Failure(f"{arrived} of {workers * count - refused} messages to warm up arrived.")
+        refused = sum(self.kamailio.sip.receive()[1] for _ in range(self.children))
+        accepted = self.children * count - refused
+        arrived = self.counter.take(accepted)[0]
+        if self.module == OURS and arrived != accepted:
+            raise Failure(f"{arrived} of {accepted} messages to warm up arrived.")

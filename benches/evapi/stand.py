@@ -22,9 +22,10 @@ class Stand:
     """A context: inside it everything runs, after it everything has ended. `route` says what a client's message
     does: see kamailio.cfg."""
 
-    def __init__(self, module, route, workers=1):
+    def __init__(self, module, route, workers=1, children=4):
         self.module = module
-        self.defines = {f"ROUTE_{route}": "", "WORKERS": workers}
+        self.children = children
+        self.defines = {f"ROUTE_{route}": "", "WORKERS": workers, "CHILDREN": children}
         self.clients = []
         self.kamailio = None
 
@@ -65,7 +66,7 @@ class Stand:
     def receivers(self, count):
         """Clients that read and count, and every SIP worker has relayed to them."""
         receivers = self.client("evapi-count", count)
-        each, workers = 2_000, 4
+        each, workers = 2_000, self.children
         for _ in range(workers):
             self.kamailio.sip.send("relay", each)
         refused = sum(self.kamailio.sip.receive(20)[1] for _ in range(workers))

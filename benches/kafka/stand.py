@@ -33,13 +33,14 @@ class Cluster:
 class Stand:
     """A context: inside it Kamailio runs, after it everything has ended."""
 
-    def __init__(self, cluster, consume=None):
+    def __init__(self, cluster, consume=None, children=4):
         self.cluster = cluster
+        self.children = children
         self.consume = consume
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="sipbus-bench-"))
-        defines = {"KAFKA_SOCKET": f'"[bench]{self.cluster.brokers}/bench"'}
+        defines = {"CHILDREN": str(self.children), "KAFKA_SOCKET": f'"[bench]{self.cluster.brokers}/bench"'}
         if self.consume:
             defines["CONSUME"] = f'"brokers={self.cluster.brokers};{self.consume}"'
         self.kamailio = Kamailio(CONFIG, mpath(OURS), defines, self.folder)

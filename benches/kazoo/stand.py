@@ -20,8 +20,8 @@ EVENTS = "bench-events"
 class Stand(common.stand.Stand):
     config = Path(__file__).with_name("kamailio.cfg")
 
-    def __init__(self, module, *defines, workers=1):
-        super().__init__(module)
+    def __init__(self, module, *defines, workers=1, **more):
+        super().__init__(module, **more)
         self.defines = defines
         self.workers = workers
 

@@ -15,8 +15,8 @@ PUBLISHERS = {ORIGINAL: 2, OURS: 1}
 class Stand(common.stand.Stand):
     config = Path(__file__).with_name("kamailio.cfg")
 
-    def __init__(self, module, consumers=0):
-        super().__init__(module)
+    def __init__(self, module, consumers=0, **more):
+        super().__init__(module, **more)
         self.consumers = consumers
 
     def start_server(self):
