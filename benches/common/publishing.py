@@ -23,6 +23,10 @@ class Publishing(common.bench.Bench):
     # Bytes of a message as a bare client sends it.
     bare_size = None
 
+    def alone(self, module):
+        """One SIP worker, so the loop without the call is the same worker's."""
+        return self.stand(module, children=1)
+
     def burst_once(self, stand):
         sip, took, empty, refused, lost = stand.kamailio.sip, [], [], 0, 0
         for _ in range(self.count(self.bursts)):
@@ -39,9 +43,9 @@ class Publishing(common.bench.Bench):
         count, workers = self.count(self.flat_out), stand.children
         pids = stand.kamailio.pids()
         begin = cpu_ns(pids)
-        empty = median(micros for micros, _ in self.loops(stand, "empty", count))
+        empty = median(micros for micros, _ in stand.loops("empty", count))
         before = cpu_ns(pids)
-        answers = self.loops(stand, "publish", count)
+        answers = stand.loops("publish", count)
         accepted = workers * count - sum(refused for _, refused in answers)
         arrived, first, last = stand.counter.take(accepted)
         cpu = cpu_ns(pids) - before - (before - begin)
@@ -53,12 +57,6 @@ class Publishing(common.bench.Bench):
             "refused": workers * count - accepted,
             "lost": accepted - arrived,
         }
-
-    def loops(self, stand, route, count):
-        """One in each SIP worker. They are long enough that no worker can do the work of two."""
-        for _ in range(stand.children):
-            stand.kamailio.sip.send(route, count)
-        return [stand.kamailio.sip.receive() for _ in range(stand.children)]
 
     def bare_rates(self):
         """What a bare client publishes, in messages a second, by rounds."""

@@ -54,13 +54,16 @@ class Stand:
         self.programs.append(self.kamailio)
         self.kamailio.wait_until_it_answers()
 
-    def warm_up(self, count):
-        """Each SIP worker has published and every part of the way was used. The loops are long enough that no
-        worker can do the work of two."""
+    def loops(self, route, count):
+        """One in each SIP worker at once; what each answers. They are long enough that no worker can do the work of
+        two."""
         for _ in range(self.children):
-            self.kamailio.sip.send("publish", count)
-        refused = sum(self.kamailio.sip.receive()[1] for _ in range(self.children))
-        accepted = self.children * count - refused
+            self.kamailio.sip.send(route, count)
+        return [self.kamailio.sip.receive() for _ in range(self.children)]
+
+    def warm_up(self, count):
+        """Each SIP worker has published and every part of the way was used."""
+        accepted = self.children * count - sum(refused for _, refused in self.loops("publish", count))
         arrived = self.counter.take(accepted)[0]
         if self.module == OURS and arrived != accepted:
             raise Failure(f"{arrived} of {accepted} messages to warm up arrived.")

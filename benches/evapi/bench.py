@@ -25,7 +25,7 @@ INBOUND = 100 * INBOUND_UNIT
 SLOW = 8_000
 
 answering = partial(Stand, route="ANSWER")
-# One SIP worker, so the loop without the call is the same worker's: they differ.
+# One SIP worker, so the loop without the call is the same worker's.
 alone = partial(answering, children=1)
 
 

@@ -44,7 +44,7 @@ class Bench(common.bench.Bench):
             self.table.row(f"{what} in a burst of {BURST:,}", "us a call", None, median(found[what]), wanted="< 0.5")
 
     def burst_once(self, cluster):
-        # One SIP worker, so the loop without the call is the same worker's: they differ.
+        # One SIP worker, so the loop without the call is the same worker's.
         with Stand(cluster, children=1) as stand:
             sip, figures, accepted = stand.kamailio.sip, {}, 0
             for what, route in (("kafka_publish()", "publish"), ("with a report route", "report")):

@@ -22,12 +22,9 @@ WINDOW = 25_600
 # What each worker may not have told of yet.
 UNTOLD = 100
 
-# One SIP worker, so the loop without the call is the same worker's: they differ.
-alone = partial(Stand, children=1)
-
 
 def without_confirms(module):
-    return alone(module, "WITHOUT_CONFIRMS")
+    return Stand(module, "WITHOUT_CONFIRMS", children=1)
 
 
 def consuming(module, workers):
@@ -46,12 +43,12 @@ class Bench(Publishing):
     # The parts, each a name on the command line.
 
     def burst(self):
-        found = self.measure("burst", alone, self.burst_once)
+        found = self.measure("burst", self.alone, self.burst_once)
         self.table.add(f"kazoo_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 30)
         self.account(f"{self.count(self.bursts)} bursts", found)
 
     def publish(self):
-        one = self.measure("flat out, 1 worker", alone, self.flat_out_once)
+        one = self.measure("flat out, 1 worker", self.alone, self.flat_out_once)
         unconfirmed = self.measure("without confirms", without_confirms, self.flat_out_once, [OURS])
         four = self.measure("flat out, 4 workers", Stand, self.flat_out_once)
         bare = self.bare_rates()

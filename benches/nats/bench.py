@@ -19,9 +19,6 @@ WINDOW = 64_000
 IDLE_SECONDS = 10
 MANY = 1_000_000
 
-# One SIP worker, so the loop without the call is the same worker's: they differ.
-alone = partial(Stand, children=1)
-
 
 class Bench(Publishing):
     name = "nats"
@@ -34,12 +31,12 @@ class Bench(Publishing):
     # The parts, each a name on the command line.
 
     def burst(self):
-        found = self.measure("burst", alone, self.burst_once)
+        found = self.measure("burst", self.alone, self.burst_once)
         self.table.add(f"nats_publish() in a burst of {BURST:,}", "us a call", "less", found["us"], 18)
         self.account(f"{self.count(self.bursts)} bursts", found)
 
     def publish(self):
-        one = self.measure("flat out, 1 worker", alone, self.flat_out_once)
+        one = self.measure("flat out, 1 worker", self.alone, self.flat_out_once)
         four = self.measure("flat out, 4 workers", Stand, self.flat_out_once)
         bare = self.bare_rates()
         total = self.count(self.flat_out)
@@ -129,13 +126,9 @@ class Bench(Publishing):
         return found
 
     def publish_many(self, stand):
-        workers = 4
-        count = self.count(MANY) // workers
-        for _ in range(workers):
-            stand.kamailio.sip.send("publish", count)
-        for _ in range(workers):
-            stand.kamailio.sip.receive()
-        stand.counter.take(workers * count)
+        count = self.count(MANY) // stand.children
+        stand.loops("publish", count)
+        stand.counter.take(stand.children * count)
         if stand.module == OURS:
             stand.kamailio.settled("delivered", stand.kamailio.rpc("nats.stats")["accepted"])
 

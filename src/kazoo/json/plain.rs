@@ -5,7 +5,7 @@
 const CHUNK: usize = 16;
 
 /// Bytes before the first one for which `ends` is true; all if there is none. `ends` joins its
-/// comparisons with `|`: of `||` and of `matches!` the compiler makes jumps and tables.
+/// comparisons with `|`: with `||` and `matches!` the compiler used no vectors, but a table.
 pub(super) fn plain_len(text: &[u8], ends: impl Fn(u8) -> bool) -> usize {
     let (chunks, _) = text.as_chunks::<CHUNK>();
     let is_plain = |chunk: &&[u8; CHUNK]| !chunk.iter().fold(false, |any, byte| any | ends(*byte));
