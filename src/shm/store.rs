@@ -13,6 +13,11 @@ pub use real::Store;
 
 #[cfg(not(sipbus_loom))]
 mod real {
+    const CACHE_LINE: usize = 64;
+
+    /// Of longer writes the processor itself finds out.
+    const AHEAD: usize = 8;
+
     /// A view of the mapped area. Copying the value does not copy the bytes.
     #[derive(Debug, Clone, Copy)]
     pub struct Store {
@@ -59,6 +64,15 @@ mod real {
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(position), bytes.len()) }
         }
 
+        /// Tells the processor that about `len` bytes from `position` on are soon written: it fetches their cache
+        /// lines from the core that read them, while the caller goes on. A hint, about no more than [`AHEAD`]
+        /// lines; the one at `position` itself was written just now.
+        pub(in crate::shm) fn expect_write(&self, position: u64, len: usize) {
+            for line in 1..=len.div_ceil(CACHE_LINE).min(AHEAD) {
+                fetch_for_writing(self.at(position + (line * CACHE_LINE) as u64));
+            }
+        }
+
         /// The `len` bytes at `position`.
         ///
         /// # Safety
@@ -70,6 +84,18 @@ mod real {
             unsafe { std::slice::from_raw_parts(self.at(position), len) }
         }
     }
+
+    #[cfg(target_arch = "x86_64")]
+    fn fetch_for_writing(line: *mut u8) {
+        // Not `_mm_prefetch`: without `-C target-feature` that fetches for reading.
+        // SAFETY: PREFETCHW is a hint, for any address, and changes no register, flag or memory.
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) line, options(readonly, nostack, preserves_flags));
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn fetch_for_writing(_: *mut u8) {}
 }
 
 #[cfg(sipbus_loom)]
@@ -100,6 +126,9 @@ mod model {
         pub fn capacity(&self) -> usize {
             self.bytes.len()
         }
+
+        /// The model has no caches.
+        pub(in crate::shm) fn expect_write(&self, _: u64, _: usize) {}
 
         fn cell(&self, position: u64) -> &UnsafeCell<u8> {
             &self.bytes[position as usize % self.bytes.len()]

@@ -51,6 +51,8 @@ impl Producer {
             at += part.len() as u64;
         }
         self.staged += footprint as u64;
+        // The next frame will be about as long as this one.
+        self.ring.store.expect_write(self.staged, footprint);
         Ok(())
     }
 
