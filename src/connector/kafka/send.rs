@@ -64,7 +64,6 @@ impl<'a> Producers<'a> {
             let number = producers.open_one(brokers, properties, seat.connection)?;
             producers.sockets.insert(text, Some((seat, number)));
         }
-        desk.seats.begin();
         Ok(producers)
     }
 

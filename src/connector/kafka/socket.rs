@@ -29,7 +29,7 @@ pub(super) struct Seats {
     presence: Rc<Presence>,
     tallies: Arc<[Tally]>,
     taken: RefCell<BTreeMap<Vec<u8>, Rc<Seat>>>,
-    /// One that is spoken to with TLS has no client: a file of its own may be unsound.
+    /// The library did not take one that is spoken to with TLS: a file of its own may be unsound.
     left_out: Cell<bool>,
 }
 
@@ -61,12 +61,7 @@ impl Seats {
         settings
     }
 
-    /// Producers are made anew: none is left out by now.
-    pub(super) fn begin(&self) {
-        self.left_out.set(false);
-    }
-
-    /// Whether one that is spoken to with TLS was left out.
+    /// Whether one that is spoken to with TLS was ever left out. It is among those there are, or its next event is to come.
     pub(super) fn left_out(&self) -> bool {
         self.left_out.get()
     }

@@ -30,7 +30,7 @@ pub(super) fn read(seats: &Seats) -> Result<(), String> {
     let producers = settings.producers.iter().map(|p| &p.properties);
     let consumers = settings.consumers.iter().map(|c| &c.properties);
     let sockets = settings.sockets.iter().map(|s| &s.properties);
-    // Those that were left out are tried again with the next event, whatever the files say.
+    // Those that were left out are tried again with their next event, whatever the files say.
     let mut any = seats.left_out();
     for properties in producers.chain(consumers).chain(sockets) {
         any |= is_secure(properties);
