@@ -96,7 +96,9 @@ impl Run {
             return Verdict::Rejected;
         }
         if self.bytes.is_empty() {
-            self.bytes.reserve(self.usual.max(data.len() + 16));
+            // Most are as large as the last one, or a frame larger.
+            let usual = self.usual + self.usual / 8;
+            self.bytes.reserve(usual.max(data.len() + 16));
         }
         let before = self.bytes.len();
         if presence.settings.netstrings {

@@ -14,8 +14,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// Bytes taken from the lanes before they are given to the clients.
-const BATCH_BYTES: usize = 128 * 1024;
+/// Bytes taken from the lanes before they are given to the clients. With what a buffer has to spare it stays below
+/// what the allocator maps and unmaps each time (`MALLOC_MMAP_THRESHOLD_`, set by the supervisor).
+const BATCH_BYTES: usize = 96 * 1024;
 
 /// Much shorter than calls wait for room in their lanes.
 const SLICE: Duration = Duration::from_millis(2);
