@@ -17,6 +17,8 @@ enum Act {
     Take,
     /// Releases all but so many of the frames taken.
     Release(usize),
+    /// Settles those of the frames taken whose bit is set.
+    Settle(u64),
     Rewind,
     /// The producer dies with what it staged; another attaches.
     ProducerDies,
@@ -31,6 +33,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => Just(Act::Commit),
         6 => Just(Act::Take),
         3 => (0_usize..4).prop_map(Act::Release),
+        2 => any::<u64>().prop_map(Act::Settle),
         1 => Just(Act::Rewind),
         1 => Just(Act::ProducerDies),
         1 => Just(Act::ConsumerDies),
@@ -41,23 +44,26 @@ fn act() -> impl Strategy<Value = Act> {
 #[derive(Default)]
 struct Model {
     staged: VecDeque<Vec<u8>>,
-    visible: VecDeque<Vec<u8>>,
-    /// Taken, not released, with the position behind each.
-    taken: VecDeque<(Vec<u8>, u64)>,
+    /// And whether they were settled before they are taken again.
+    visible: VecDeque<(Vec<u8>, bool)>,
+    /// Taken, not released, with whether they are settled, and the position behind each.
+    taken: VecDeque<(Vec<u8>, bool, u64)>,
+    released: u64,
 }
 
 impl Model {
     fn used(&self) -> usize {
-        let frames = self.staged.iter().chain(&self.visible);
-        let frames = frames.chain(self.taken.iter().map(|(frame, _)| frame));
+        let frames = self.staged.iter();
+        let frames = frames.chain(self.visible.iter().map(|(frame, _)| frame));
+        let frames = frames.chain(self.taken.iter().map(|(frame, ..)| frame));
         frames
             .map(|frame| (frame.len() + FRAME_HEADER_BYTES).next_multiple_of(8))
             .sum()
     }
 
     fn untake(&mut self) {
-        while let Some((frame, _)) = self.taken.pop_back() {
-            self.visible.push_front(frame);
+        while let Some((frame, settled, _)) = self.taken.pop_back() {
+            self.visible.push_front((frame, settled));
         }
     }
 }
@@ -99,20 +105,31 @@ fn check(acts: &[(Act, u8)]) {
             }
             Act::Commit => {
                 producer.commit();
-                model.visible.append(&mut model.staged);
+                let shown = model.staged.drain(..).map(|frame| (frame, false));
+                model.visible.extend(shown);
             }
             Act::Take => {
                 let taken = consumer.take().unwrap().map(<[u8]>::to_vec);
                 let expected = model.visible.pop_front();
-                assert_eq!(taken, expected);
+                let settled = expected.as_ref().is_some_and(|(_, settled)| *settled);
+                assert_eq!(taken.as_ref(), expected.as_ref().map(|(frame, _)| frame));
+                assert!(taken.is_none() || consumer.is_settled() == settled);
                 model
                     .taken
-                    .extend(expected.map(|frame| (frame, consumer.cursor())));
+                    .extend(expected.map(|(frame, settled)| (frame, settled, consumer.cursor())));
             }
             Act::Release(keep) => {
                 let count = model.taken.len().saturating_sub(*keep);
-                if let Some((_, position)) = model.taken.drain(..count).next_back() {
+                if let Some((.., position)) = model.taken.drain(..count).next_back() {
                     consumer.release(position);
+                    model.released = position;
+                }
+            }
+            Act::Settle(bits) => {
+                let which = |number: usize| number < 64 && bits >> number & 1 == 1;
+                consumer.settle(model.released, consumer.cursor(), which);
+                for (number, (_, settled, _)) in model.taken.iter_mut().enumerate() {
+                    *settled |= which(number);
                 }
             }
             Act::Rewind => {

@@ -10,6 +10,8 @@ mod mailboxes;
 mod outbound;
 mod renewal;
 mod roster;
+#[cfg(test)]
+pub(crate) mod stand;
 
 pub use crate::shm::mailbox::Delivery;
 pub use board::Board;

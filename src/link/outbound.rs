@@ -66,7 +66,7 @@ impl Outbound {
             let Some(lane) = self.lanes.get_mut(self.turn) else {
                 break;
             };
-            let turn = lane.turn(cost_max - cost, &mut each);
+            let turn = lane.turn(cost_max - cost, &mut |_, frame| each(frame));
             cost += turn.cost;
             taken |= turn.any;
             if turn.held {
@@ -78,24 +78,55 @@ impl Outbound {
         taken
     }
 
-    /// Takes frames from the next lane that has some, up to a cost of `cost_max` or a few. None if there
-    /// are no more.
-    pub fn turn(
-        &mut self,
-        cost_max: usize,
-        mut each: impl FnMut(&[u8]) -> Verdict,
-    ) -> Option<Turn> {
+    /// How many lanes there are.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The next lane in turn that has something to take, of those that `may`.
+    pub fn next(&mut self, may: impl Fn(usize) -> bool) -> Option<usize> {
         for _ in 0..self.lanes.len() {
             self.turn = (self.turn + 1) % self.lanes.len();
-            let index = self.turn;
-            let Some(lane) = self.lanes.get_mut(index) else {
-                break;
-            };
-            if lane.turn(cost_max, &mut each).any {
-                return lane.mark(index);
+            if let Some(lane) = self.lanes.get_mut(self.turn)
+                && may(self.turn)
+                && lane.has_some()
+            {
+                return Some(self.turn);
             }
         }
         None
+    }
+
+    /// Takes frames from a lane, up to a cost of `cost_max` or a few; `each` is also told how many were taken before it in
+    /// this turn. None if there are no more, or the first has to wait.
+    pub fn turn(
+        &mut self,
+        lane: usize,
+        cost_max: usize,
+        mut each: impl FnMut(usize, &[u8]) -> Verdict,
+    ) -> Option<Turn> {
+        let index = lane;
+        let lane = self.lanes.get_mut(index)?;
+        let any = lane.turn(cost_max, &mut each).any;
+        if any { lane.mark(index) } else { None }
+    }
+
+    /// The peer is done with those frames of `turn` that the bits of `settled` stand for, from the lowest on, and has refused
+    /// those of `refused`, but it is not done with older ones. They are counted, and not taken again,
+    /// also not by the engine after this one.
+    pub fn settle(&mut self, turn: &mut Turn, settled: u64, refused: u64) {
+        let Some(lane) = self.lanes.get_mut(turn.index) else {
+            return;
+        };
+        lane.end.settle(turn.from, turn.cursor, |number| {
+            number < 64 && settled >> number & 1 == 1
+        });
+        let all = u64::from(settled.count_ones()).min(turn.sent);
+        let rejected = u64::from((settled & refused).count_ones()).min(all);
+        turn.sent -= all;
+        lane.end.count(taken::DELIVERED, all - rejected);
+        lane.end.count(taken::REJECTED, rejected);
     }
 
     /// Marks everything taken since the last mark.
@@ -124,12 +155,9 @@ impl Outbound {
         }
     }
 
-    /// The peer is gone: everything not released is taken again.
+    /// The peer is gone: everything not released is taken again, but for what was settled.
     pub fn rewind(&mut self) {
-        for lane in &mut self.lanes {
-            lane.end.rewind();
-            (lane.sent, lane.rejected, lane.obeyed) = (0, 0, 0);
-        }
+        self.lanes.iter_mut().for_each(Lane::rewind);
     }
 
     /// Shows the frames that are there to be taken, and takes none.
@@ -147,20 +175,28 @@ impl Outbound {
 
     /// True if there is nothing to take.
     pub fn is_empty(&mut self) -> bool {
-        self.lanes
-            .iter_mut()
-            .all(|lane| lane.broken || lane.end.is_empty())
+        self.has_none(|_| true)
+    }
+
+    fn has_none(&mut self, may: impl Fn(usize) -> bool) -> bool {
+        let lanes = self.lanes.iter_mut().enumerate();
+        !{ lanes }.any(|(index, lane)| may(index) && lane.has_some())
     }
 
     /// Waits until there is something to take. May be dropped and called again at any time.
     pub async fn ready(&mut self) {
-        while self.is_empty() {
-            if self.look_again().await {
+        self.ready_among(|_| true).await;
+    }
+
+    /// As [`ready`](Self::ready), for lanes that `may`.
+    pub async fn ready_among(&mut self, may: impl Fn(usize) -> bool) {
+        while self.has_none(&may) {
+            if self.look_again(&may).await {
                 return;
             }
             // Only the latest announcement counts; rings are told by the eventfd.
             _ = self.bell.asleep();
-            if self.is_empty() {
+            if self.has_none(&may) {
                 self.notify.notified().await;
             }
             self.bell.awake();
@@ -168,12 +204,12 @@ impl Outbound {
     }
 
     /// True if there is something to take, after a short look in which other tasks have their turns.
-    async fn look_again(&mut self) -> bool {
+    async fn look_again(&mut self, may: &impl Fn(usize) -> bool) -> bool {
         let Some(look) = self.look else { return false };
         let end = Instant::now() + look;
         loop {
             tokio::task::yield_now().await;
-            if !self.is_empty() {
+            if !self.has_none(may) {
                 self.look = Some(LOOK_LONG);
                 return true;
             }

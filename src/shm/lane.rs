@@ -169,6 +169,18 @@ impl LaneEnd {
         self.consumer.take()
     }
 
+    /// Whether the frame that was taken last had been [`settle`](Self::settle)d before, perhaps by an engine that died.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.consumer.is_settled()
+    }
+
+    /// The peer is done with those of the frames between two earlier [`cursor`](Self::cursor)s that `which` names, counted
+    /// from 0, but not with an older one: they are not to be sent again.
+    pub fn settle(&mut self, from: u64, to: u64, which: impl Fn(usize) -> bool) {
+        self.consumer.settle(from, to, which);
+    }
+
     /// True if there is nothing to take.
     pub fn is_empty(&mut self) -> bool {
         self.consumer.is_empty()

@@ -1,27 +1,14 @@
 //! Clusters that fail: what was accepted arrives all the same, or is reported as lost.
 
 use crate::stand::{
-    Cluster, Stand, cluster, next, publish, publish_number, records, whole_and_in_order,
+    BROKERS, Stand, all_down, all_up, cluster, next, publish, publish_number, records,
+    whole_and_in_order,
 };
 use crate::wait::until;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use sipbus::frame::kafka::To;
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-const BROKERS: [i32; 3] = [1, 2, 3];
-
-fn all_down(cluster: &Cluster) {
-    for id in BROKERS {
-        cluster.broker_down(id).unwrap();
-    }
-}
-
-fn all_up(cluster: &Cluster) {
-    for id in BROKERS {
-        cluster.broker_up(id).unwrap();
-    }
-}
 
 #[test]
 fn errors_of_the_cluster_lose_nothing_and_change_no_order() {

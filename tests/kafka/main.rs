@@ -12,6 +12,7 @@
     reason = "a stand-in for processes needs threads"
 )]
 
+mod beside;
 mod consume;
 mod fault;
 mod publish;

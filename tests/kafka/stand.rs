@@ -33,6 +33,23 @@ pub(crate) fn cluster() -> Cluster {
     MockCluster::new(3).unwrap()
 }
 
+/// A cluster's, by their numbers.
+pub(crate) const BROKERS: [i32; 3] = [1, 2, 3];
+
+/// None answers any more.
+pub(crate) fn all_down(cluster: &Cluster) {
+    for id in BROKERS {
+        cluster.broker_down(id).unwrap();
+    }
+}
+
+/// They are there again.
+pub(crate) fn all_up(cluster: &Cluster) {
+    for id in BROKERS {
+        cluster.broker_up(id).unwrap();
+    }
+}
+
 /// A running engine and the region it serves.
 pub(crate) struct Stand {
     region: &'static Region,

@@ -1,7 +1,7 @@
 //! What is on its way: noted by the connector's task, settled by the library's threads.
 //!
-//! The frames of one turn (a few frames of one lane) are a page. A page is done when each of its
-//! messages has its delivery report, and, where a route wants to know, when that report lies in an inbox.
+//! A few frames of one lane in a row are a page. A message is settled when it has its delivery report, and, where a
+//! route wants to know, when that report lies in an inbox; a page is done when all of its messages are settled.
 
 use super::notice::Notices;
 use crate::frame::kafka::Place;
@@ -10,15 +10,19 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
-/// How many pages there are: with [`crate::link::Outbound::turn`]'s few frames on each, far more frames
-/// than all lanes of a usual Kamailio hold.
+/// How many pages there are. The lanes share them equally.
 pub(super) const PAGES: usize = 1 << 16;
+
+/// Frames on a page: a bit each.
+pub(super) const FRAMES: usize = 64;
 
 /// What comes back with a delivery report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     /// Where the message is noted.
     pub(super) page: u16,
+    /// Its place there.
+    pub(super) frame: u8,
     /// The line of the module's table it counts for.
     pub(super) row: u16,
     /// The number of its report route.
@@ -30,17 +34,22 @@ const _: () = assert!(
     "a ticket travels as the library's pointer"
 );
 
+/// What is left of the pointer for a report route's number and one.
+const REPORT: usize = (1 << 26) - 1;
+
 impl Ticket {
     pub(super) fn encode(self) -> usize {
-        let report = self.report.map_or(0, |route| route.wrapping_add(1));
-        (usize::from(self.page) << 48) | (usize::from(self.row) << 32) | report as usize
+        let report = self.report.map_or(0, |route| route as usize + 1) & REPORT;
+        let frame = usize::from(self.frame) & (FRAMES - 1);
+        (usize::from(self.page) << 48) | (usize::from(self.row) << 32) | (frame << 26) | report
     }
 
     pub(super) fn decode(number: usize) -> Self {
         let part = |shift: u32| u16::try_from((number >> shift) & 0xffff).unwrap_or_default();
-        let report = u32::try_from(number & 0xffff_ffff).unwrap_or_default();
+        let report = u32::try_from(number & REPORT).unwrap_or_default();
         Self {
             page: part(48),
+            frame: u8::try_from((number >> 26) & (FRAMES - 1)).unwrap_or_default(),
             row: part(32),
             report: report.checked_sub(1),
         }
@@ -72,7 +81,10 @@ pub(super) struct Tally {
 #[derive(Debug, Default)]
 struct Page {
     outstanding: AtomicU32,
-    failed: AtomicU32,
+    /// A bit for each message that is settled.
+    settled: AtomicU64,
+    /// A bit for each of those that was not delivered.
+    failed: AtomicU64,
 }
 
 /// See the module.
@@ -85,7 +97,7 @@ pub(super) struct Ledger {
     outcomes: Sender<Outcome>,
     pub(super) notices: Notices,
     /// Rung when a page is done or something is fatal.
-    pub(super) settled: Notify,
+    pub(super) moved: Notify,
     /// Rung when there are outcomes.
     pub(super) reported: Arc<Notify>,
     fatal: AtomicU8,
@@ -106,31 +118,45 @@ impl Ledger {
             done,
             outcomes,
             notices,
-            settled: Notify::new(),
+            moved: Notify::new(),
             reported,
             fatal: AtomicU8::new(0),
         };
         (Arc::new(ledger), finished)
     }
 
-    /// Begins a page: it is not done before [`settle`](Self::settle) was called once more than
-    /// [`note`](Self::note).
+    /// Begins a page: it is not done before [`leave`](Self::leave) was called.
     pub(super) fn begin(&self, page: u16) {
-        if let Some(page) = self.pages.get(usize::from(page)) {
-            page.failed.store(0, Ordering::Relaxed);
+        if let Some(page) = self.page(page) {
+            for bits in [&page.settled, &page.failed] {
+                bits.store(0, Ordering::Relaxed);
+            }
             page.outstanding.store(1, Ordering::Relaxed);
         }
     }
 
+    /// As [`begin`](Self::begin), for one that is to have more messages. False if it is done.
+    pub(super) fn go_on(&self, page: u16) -> bool {
+        let more = |outstanding: u32| (outstanding > 0).then_some(outstanding + 1);
+        let order = Ordering::Relaxed;
+        self.page(page)
+            .is_some_and(|page| page.outstanding.fetch_update(order, order, more).is_ok())
+    }
+
+    /// No more messages come onto a page for now.
+    pub(super) fn leave(&self, page: u16) {
+        self.take_off(page);
+    }
+
     /// Whether nothing is noted on a page that was begun.
     pub(super) fn is_blank(&self, page: u16) -> bool {
-        let page = self.pages.get(usize::from(page));
+        let page = self.page(page);
         page.is_some_and(|page| page.outstanding.load(Ordering::Relaxed) == 1)
     }
 
-    /// Notes a message on a page.
+    /// Notes a message on a page that was begun.
     pub(super) fn note(&self, ticket: Ticket) {
-        if let Some(page) = self.pages.get(usize::from(ticket.page)) {
+        if let Some(page) = self.page(ticket.page) {
             page.outstanding.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(tally) = self.tally(ticket.row) {
@@ -138,26 +164,51 @@ impl Ledger {
         }
     }
 
-    /// One message of a page has its report.
-    pub(super) fn settle(&self, index: u16, failed: bool) {
-        let Some(page) = self.pages.get(usize::from(index)) else {
-            return;
-        };
-        if failed {
-            page.failed.fetch_add(1, Ordering::Relaxed);
+    /// Takes a note back, before [`leave`](Self::leave): the library has no room for the message.
+    pub(super) fn take_back(&self, ticket: Ticket) {
+        if let Some(page) = self.page(ticket.page) {
+            page.outstanding.fetch_sub(1, Ordering::Relaxed);
         }
-        // SYNC page-done: the last one sees what the others counted.
-        if page.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // There is room for every page; no receiver means that the ledger was closed.
-            _ = self.done.try_send(index);
-            self.settled.notify_one();
+        if let Some(tally) = self.tally(ticket.row) {
+            tally.taken.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// How many messages of a page that is done failed.
-    pub(super) fn failed(&self, page: u16) -> u64 {
-        let page = self.pages.get(usize::from(page));
-        page.map_or(0, |page| u64::from(page.failed.load(Ordering::Acquire)))
+    /// A message has its report.
+    pub(super) fn settle(&self, ticket: Ticket, failed: bool) {
+        if let Some(page) = self.page(ticket.page) {
+            let bit = 1 << ticket.frame;
+            if failed {
+                page.failed.fetch_or(bit, Ordering::Relaxed);
+            }
+            // SYNC settled: who sees this bit sees the one above.
+            page.settled.fetch_or(bit, Ordering::Release);
+            self.take_off(ticket.page);
+        }
+    }
+
+    fn take_off(&self, index: u16) {
+        // SYNC page-done: the last one sees what the others counted.
+        if let Some(page) = self.page(index)
+            && page.outstanding.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            // There is room for every page; no receiver means that the ledger was closed.
+            _ = self.done.try_send(index);
+            self.moved.notify_one();
+        }
+    }
+
+    /// The messages of a page that are settled, and those of them that failed: a bit each.
+    pub(super) fn settled(&self, page: u16) -> (u64, u64) {
+        self.page(page).map_or((0, 0), |page| {
+            // SYNC settled
+            let settled = page.settled.load(Ordering::Acquire);
+            (settled, settled & page.failed.load(Ordering::Relaxed))
+        })
+    }
+
+    fn page(&self, index: u16) -> Option<&Page> {
+        self.pages.get(usize::from(index))
     }
 
     /// Counts a delivery report, and keeps its error to be shown.
@@ -184,7 +235,7 @@ impl Ledger {
     /// The library can go on no more: everything that is not settled is to be sent again.
     pub(super) fn fail(&self) {
         self.fatal.store(1, Ordering::Release);
-        self.settled.notify_one();
+        self.moved.notify_one();
     }
 
     /// Whether [`fail`](Self::fail) was called.

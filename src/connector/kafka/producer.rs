@@ -112,7 +112,7 @@ impl ProducerContext for Context {
             self.ledger
                 .report(outcome(&self.ledger, ticket, message, error));
         } else {
-            self.ledger.settle(ticket.page, error.is_some());
+            self.ledger.settle(ticket, error.is_some());
         }
     }
 }

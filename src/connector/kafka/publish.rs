@@ -1,8 +1,9 @@
 //! Delivers the lanes' frames.
 //!
-//! Frames go to the library's producers, which confirm them in any order. Those that were taken from a
-//! lane in one turn are a page of the ledger; a lane's pages are released in their order, each when all
-//! of its messages have their delivery report.
+//! Frames go to the library's producers, which confirm them in any order. A few in a row of one lane are a page of the
+//! ledger; a lane's pages are released in their order, each when all of its messages have their delivery report. What
+//! has its report behind a message that waits, perhaps for a dead cluster, is noted in the lane: when everything is sent
+//! again, by new producers or a new engine, it is not.
 
 use super::ledger::{Ledger, Outcome, Tally};
 use super::notice::Notices;
@@ -13,6 +14,7 @@ use super::socket::Seats;
 use crate::kafka::settings::Settings;
 use crate::link::{Outbound, Verdict};
 use crossbeam_channel::{Receiver, Sender};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +27,14 @@ const TURN_COST: usize = 256 * 1024;
 /// Turns before delivery reports are looked at.
 const TURNS: usize = 64;
 
-/// Pause before a full library is tried again.
+/// Pause before a full library is tried again, unless it tells before that it delivered something.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 
 /// Pause before everything is made anew after a fatal error.
 const FATAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it is shown and noted what became of messages while older ones wait.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long new certificates wait for what is on its way with the old ones.
 const RENEWAL_WAIT: Duration = Duration::from_secs(5);
@@ -72,6 +77,7 @@ pub(super) async fn run(
     loop {
         let mut publisher = Publisher::new(&desk, &mut outbound, opened);
         let end = publisher.serve(&mut drain, &mut renewals).await;
+        publisher.look();
         drop(publisher);
         match end {
             End::Drained => return Ok(()),
@@ -110,30 +116,31 @@ async fn sleep_until(then: Option<Instant>) {
     }
 }
 
-/// A message that the library has no room for.
-struct Parked {
-    frame: Vec<u8>,
-    page: u16,
-}
-
 struct Publisher<'o, 'a> {
     desk: &'a Desk,
     outbound: &'o mut Outbound,
     producers: Producers<'a>,
     finished: Receiver<u16>,
     pages: Pages,
-    parked: Option<Parked>,
+    /// Lanes whose next message the library has no room for, and until when they wait.
+    held: BTreeSet<usize>,
+    held_until: Instant,
+    /// When it is time for a [`look`](Self::look).
+    look_at: Instant,
 }
 
 impl<'o, 'a> Publisher<'o, 'a> {
     fn new(desk: &'a Desk, outbound: &'o mut Outbound, (producers, finished): Opened<'a>) -> Self {
+        let lanes = outbound.lanes();
         Self {
             desk,
             outbound,
             producers,
             finished,
-            pages: Pages::new(),
-            parked: None,
+            pages: Pages::new(lanes),
+            held: BTreeSet::new(),
+            held_until: Instant::now(),
+            look_at: Instant::now() + LOOK,
         }
     }
 
@@ -155,23 +162,24 @@ impl<'o, 'a> Publisher<'o, 'a> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let quiet = self.pages.are_all_free() && self.parked.is_none();
+            let quiet = self.pages.are_all_free();
             let limit = renewal.as_ref().map(|(limit, _)| *limit);
             if let Some((_, renewed)) =
                 renewal.take_if(|(limit, _)| quiet || *limit <= Instant::now())
             {
                 return End::Renewed(renewed);
             }
-            if draining && quiet {
+            if draining && quiet && self.held.is_empty() {
                 self.outbound.close();
                 if self.outbound.is_empty() {
                     return End::Drained;
                 }
                 continue;
             }
-            let (full, room) = (self.parked.is_some(), self.pages.is_any_free());
+            let (pages, held) = (&self.pages, &self.held);
+            let may = |lane| pages.is_one_for(lane) && !held.contains(&lane);
             tokio::select! {
-                () = self.outbound.ready(), if room && !full && renewal.is_none() => {}
+                () = self.outbound.ready_among(may), if renewal.is_none() => {}
                 Ok(()) = renewals.changed(), if renewal.is_none() => {
                     match open(self.desk) {
                         Ok(opened) => {
@@ -182,8 +190,9 @@ impl<'o, 'a> Publisher<'o, 'a> {
                     }
                 }
                 () = sleep_until(limit), if limit.is_some() => {}
-                () = self.producers.ledger.settled.notified() => {}
-                () = tokio::time::sleep(FULL_PAUSE), if full => {}
+                () = self.producers.ledger.moved.notified() => {}
+                () = tokio::time::sleep_until(self.held_until), if !held.is_empty() => {}
+                () = tokio::time::sleep_until(self.look_at), if !quiet => {}
                 _ = drain.wait_for(|drain| *drain), if !draining => {
                     draining = true;
                     self.desk.presence.draining();
@@ -199,42 +208,38 @@ impl<'o, 'a> Publisher<'o, 'a> {
             producers,
             outbound,
             pages,
-            parked,
+            held,
             ..
         } = self;
-        if let Some(waiting) = parked
-            && producers.send(&waiting.frame, waiting.page, true) == Sent::Full
-        {
-            return false;
+        if !held.is_empty() && self.held_until <= Instant::now() {
+            held.clear();
         }
-        *parked = None;
         for turn in 0..TURNS {
-            let Some(page) = pages.take() else {
+            let may = |lane| pages.is_one_for(lane) && !held.contains(&lane);
+            let Some(lane) = outbound.next(may) else {
                 return turn > 0;
             };
-            producers.ledger.begin(page);
-            let taken = outbound.turn(TURN_COST, |frame| {
-                match producers.send(frame, page, false) {
+            let Some(open) = pages.open(lane, &producers.ledger) else {
+                return turn > 0;
+            };
+            let mut full = false;
+            let taken = outbound.turn(lane, TURN_COST, |before, frame| {
+                let Some(place) = open.place(before) else {
+                    return Verdict::Later;
+                };
+                match producers.send(frame, open.page, place) {
                     Sent::Done => Verdict::Sent(frame.len()),
                     Sent::Never => Verdict::Rejected,
                     Sent::Full => {
-                        let frame = frame.to_vec();
-                        *parked = Some(Parked { frame, page });
-                        Verdict::Sent(TURN_COST)
+                        full = true;
+                        Verdict::Later
                     }
                 }
             });
-            let Some(taken) = taken else {
-                // A lane that turned out to be broken may have left something on it.
-                if producers.ledger.is_blank(page) {
-                    pages.put_back(page);
-                }
-                return turn > 0;
-            };
-            pages.fill(page, taken);
-            producers.ledger.settle(page, false);
-            if parked.is_some() {
-                return true;
+            pages.close(open, taken, &producers.ledger);
+            if full {
+                held.insert(lane);
+                self.held_until = Instant::now() + FULL_PAUSE;
             }
         }
         true
@@ -242,22 +247,26 @@ impl<'o, 'a> Publisher<'o, 'a> {
 
     /// Releases the pages that are done.
     fn collect(&mut self) {
-        let Self {
-            producers,
-            outbound,
-            pages,
-            ..
-        } = self;
         let mut any = false;
         while let Ok(page) = self.finished.try_recv() {
             any = true;
-            pages.finish(page, |page, mut turn| {
-                turn.reject(producers.ledger.failed(page));
-                outbound.release_turn(&turn);
-            });
+            let ledger = &self.producers.ledger;
+            self.pages.finish(page, ledger, self.outbound);
         }
         if any {
+            // There may be room in the library again.
+            self.held.clear();
             self.desk.presence.show(&self.desk.tallies);
         }
+        if self.look_at <= Instant::now() {
+            self.look();
+        }
+    }
+
+    /// Shows and notes what became of messages, also of those that have to wait for older ones.
+    fn look(&mut self) {
+        self.pages.note(&self.producers.ledger, self.outbound);
+        self.desk.presence.show(&self.desk.tallies);
+        self.look_at = Instant::now() + LOOK;
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(
                 error,
                 ..
             } = outcome;
-            ledger.settle(ticket.page, error.is_some());
+            ledger.settle(ticket, error.is_some());
         }
         inbounds.iter_mut().for_each(Inbound::deliver);
         reported.notified().await;

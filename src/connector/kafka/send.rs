@@ -12,7 +12,7 @@ use crate::kafka::property::{IN_SOCKETS, Property, redacted};
 use crate::kafka::socket::Socket;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::BaseRecord;
+use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const REFUSED_MAX: usize = 256;
 pub(super) enum Sent {
     /// It is noted in the ledger.
     Done,
-    /// It is noted, but the library has no room for it now.
+    /// The library has no room for it now.
     Full,
     /// It can never be sent.
     Never,
@@ -86,8 +86,8 @@ impl<'a> Producers<'a> {
         self.all.iter().for_each(Producer::flush);
     }
 
-    /// Hands a frame to the library; `again` if it is noted in the ledger already.
-    pub(super) fn send(&mut self, frame: &[u8], page: u16, again: bool) -> Sent {
+    /// Hands a frame to the library, and notes it in the ledger at this place of this page.
+    pub(super) fn send(&mut self, frame: &[u8], page: u16, place: u8) -> Sent {
         let Some(publish) = Publish::parse(frame) else {
             log::error!(
                 "{}: a frame that cannot be read is left out",
@@ -105,13 +105,12 @@ impl<'a> Producers<'a> {
         };
         let ticket = Ticket {
             page,
+            frame: place,
             row,
             report: publish.report,
         };
-        if !again {
-            self.ledger.note(ticket);
-        }
-        let record = BaseRecord {
+        self.ledger.note(ticket);
+        let mut record = BaseRecord {
             topic,
             partition: None,
             payload: Some(publish.payload),
@@ -120,18 +119,31 @@ impl<'a> Producers<'a> {
             headers: headers(publish.headers),
             delivery_opaque: ticket.encode(),
         };
-        match producer.client.send(record) {
-            Ok(()) => Sent::Done,
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Sent::Full,
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), _)) => {
-                self.ledger.fail();
-                Sent::Done
+        let mut alone = false;
+        let error = loop {
+            let (error, back) = match producer.client.send(record) {
+                Ok(()) => return Sent::Done,
+                Err(refused) => refused,
+            };
+            match error {
+                // One that has no room when nothing else is there never will.
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) if !alone => {
+                    alone = producer.client.in_flight_count() == 0;
+                    if !alone {
+                        self.ledger.take_back(ticket);
+                        return Sent::Full;
+                    }
+                    record = back;
+                }
+                KafkaError::MessageProduction(RDKafkaErrorCode::Fatal) => {
+                    self.ledger.fail();
+                    return Sent::Done;
+                }
+                error => break error,
             }
-            Err((error, _)) => {
-                self.refuse(ticket, &publish, &error);
-                Sent::Done
-            }
-        }
+        };
+        self.refuse(ticket, &publish, &error);
+        Sent::Done
     }
 
     fn place(&self, to: To<'_>) -> Option<(&str, &Producer, u16)> {
@@ -153,7 +165,7 @@ impl<'a> Producers<'a> {
         let error = explain(error);
         self.ledger.count(ticket.row, Some(&error));
         if ticket.report.is_none() {
-            self.ledger.settle(ticket.page, true);
+            self.ledger.settle(ticket, true);
             return;
         }
         self.ledger.report(Outcome {

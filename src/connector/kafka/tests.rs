@@ -1,45 +1,122 @@
 use super::check::check;
 use super::ledger::{Ledger, Ticket};
 use super::notice::{self, What};
+use super::pages::Pages;
 use super::session::Watch;
 use crate::config::{Given, Value};
 use crate::kafka::settings::Settings;
+use crate::link::Verdict;
+use crate::link::stand::Stand;
+use crossbeam_channel::Receiver;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
 #[test]
 fn a_ticket_survives_the_way_through_the_library() {
-    for report in [None, Some(0), Some(7), Some(u32::MAX - 1)] {
-        for (page, row) in [(0, 0), (u16::MAX, u16::MAX), (1, 513)] {
-            let ticket = Ticket { page, row, report };
+    for report in [None, Some(0), Some(7), Some((1 << 26) - 2)] {
+        for (page, frame, row) in [(0, 0, 0), (u16::MAX, 63, u16::MAX), (1, 7, 513)] {
+            let ticket = Ticket {
+                page,
+                frame,
+                row,
+                report,
+            };
             assert_eq!(Ticket::decode(ticket.encode()), ticket);
         }
     }
 }
 
+fn ledger() -> (Arc<Ledger>, Receiver<u16>) {
+    let (outcomes, _) = crossbeam_channel::unbounded();
+    let (notices, _) = notice::channel();
+    Ledger::open(
+        Arc::from(Vec::new()),
+        outcomes,
+        Arc::new(Notify::new()),
+        notices,
+    )
+}
+
+#[test]
+fn messages_that_come_alone_behind_one_that_waits_share_pages() {
+    const COUNT: usize = 1000;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    tokio::task::LocalSet::new().block_on(&runtime.unwrap(), async {
+        let (mut stand, link) = Stand::open();
+        let mut outbound = link.outbound;
+        let (ledger, done) = ledger();
+        let mut pages = Pages::new(outbound.lanes());
+        let mut tickets = Vec::new();
+        for _ in 0..COUNT {
+            stand.submit(b"alone");
+            let index = outbound.next(|lane| pages.is_one_for(lane)).unwrap();
+            let open = pages.open(index, &ledger).unwrap();
+            let taken = outbound.turn(index, usize::MAX, |before, _| {
+                let ticket = Ticket {
+                    page: open.page,
+                    frame: open.place(before).unwrap(),
+                    row: 0,
+                    report: None,
+                };
+                ledger.note(ticket);
+                tickets.push(ticket);
+                Verdict::Sent(1)
+            });
+            pages.close(open, taken, &ledger);
+        }
+        let different: BTreeSet<_> = tickets.iter().map(|ticket| ticket.page).collect();
+        assert!(different.len() < 40, "{} pages", different.len());
+        let mut finish = |pages: &mut Pages| {
+            for page in done.try_iter() {
+                pages.finish(page, &ledger, &mut outbound);
+            }
+            stand.used()
+        };
+        for ticket in tickets.iter().skip(1) {
+            ledger.settle(*ticket, false);
+        }
+        let used = finish(&mut pages);
+        assert!(used > 0 && !pages.are_all_free(), "the oldest waits");
+        ledger.settle(tickets[0], true);
+        assert_eq!(finish(&mut pages), 0);
+        assert!(pages.are_all_free());
+    });
+}
+
 #[test]
 fn a_page_is_done_when_each_of_its_messages_is_settled() {
-    let (outcomes, _told) = crossbeam_channel::unbounded();
-    let (notices, _noticed) = notice::channel();
-    let tallies = Arc::from(Vec::new());
-    let (ledger, done) = Ledger::open(tallies, outcomes, Arc::new(Notify::new()), notices);
-    let ticket = Ticket {
+    let (ledger, done) = ledger();
+    let tickets = [0, 1, 2, 3].map(|frame| Ticket {
         page: 3,
+        frame,
         row: 0,
         report: None,
-    };
+    });
     ledger.begin(3);
-    ledger.note(ticket);
-    ledger.note(ticket);
-    ledger.settle(3, true);
-    ledger.settle(3, false);
-    assert!(done.try_recv().is_err(), "the page is not full yet");
-    ledger.settle(3, false);
+    assert!(ledger.is_blank(3));
+    for ticket in tickets.into_iter().take(3) {
+        ledger.note(ticket);
+    }
+    ledger.take_back(tickets[2]);
+    ledger.leave(3);
+    ledger.settle(tickets[1], true);
+    assert_eq!(ledger.settled(3), (2, 2));
+    // More come onto it as long as it is not done.
+    assert!(ledger.go_on(3));
+    ledger.note(tickets[3]);
+    ledger.leave(3);
+    ledger.settle(tickets[0], false);
+    assert!(done.try_recv().is_err(), "one is on its way");
+    ledger.settle(tickets[3], false);
     assert_eq!(done.try_recv(), Ok(3));
-    assert_eq!(ledger.failed(3), 1);
+    assert_eq!(ledger.settled(3), (0b1011, 2));
+    assert!(!ledger.go_on(3));
     ledger.begin(3);
-    assert_eq!(ledger.failed(3), 0);
+    assert_eq!(ledger.settled(3), (0, 0));
 }
 
 fn mistakes(lines: &[(&str, &str)]) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The reading end of a ring.
 
-use super::{Corrupt, FRAME_HEADER_BYTES, Ring, footprint};
+use super::{Corrupt, FRAME_HEADER_BYTES, Ring, SETTLED, footprint};
 use crate::primitive::Ordering;
 
 /// One per ring at a time.
@@ -9,6 +9,17 @@ pub struct Consumer {
     ring: Ring,
     cursor: u64,
     tail_seen: u64,
+    /// Of the frame that was taken last.
+    settled: bool,
+}
+
+/// A frame's header.
+struct Header {
+    /// Of the frame's bytes.
+    len: usize,
+    /// Of all of the frame.
+    footprint: u64,
+    settled: bool,
 }
 
 impl Consumer {
@@ -21,6 +32,7 @@ impl Consumer {
             ring,
             cursor,
             tail_seen: cursor,
+            settled: false,
         }
     }
 
@@ -32,26 +44,77 @@ impl Consumer {
         if self.is_empty() {
             return Ok(None);
         }
-        let written = self.tail_seen.wrapping_sub(self.cursor);
-        let corrupt = Corrupt {
-            position: self.cursor,
-        };
+        let Header {
+            len,
+            footprint,
+            settled,
+        } = self.header(self.cursor)?;
+        let at = self.cursor + FRAME_HEADER_BYTES as u64;
+        self.cursor += footprint;
+        self.settled = settled;
+        // SAFETY: the whole frame lies between head and tail, and only `release` moves the head.
+        Ok(Some(unsafe { self.ring.store.view(at, len) }))
+    }
+
+    /// Whether the frame that was taken last had been [`settle`](Self::settle)d before.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Notes those of the frames between `from` and `to` that `which` says are done: not to be handed on again, though
+    /// their room is not given back yet. They count from 0; both positions are earlier [`cursor`](Self::cursor)s
+    /// and were not released.
+    pub fn settle(&mut self, from: u64, to: u64, which: impl Fn(usize) -> bool) {
+        debug_assert!(to <= self.cursor);
+        let mut at = from;
+        for number in 0.. {
+            if at >= to {
+                return;
+            }
+            let Ok(header) = self.header(at) else { return };
+            if which(number) && !header.settled {
+                self.note(at, header.len);
+            }
+            at += header.footprint;
+        }
+    }
+
+    fn note(&mut self, at: u64, len: usize) {
+        let Ok(len) = u32::try_from(len) else { return };
+        let header = super::header(len) ^ (u64::from(SETTLED) << 32);
+        // SAFETY: the header lies between head and tail, so it is the consumer's; slices that were handed out begin
+        // behind it. One byte changes, so a death in between leaves the old header or the new one.
+        unsafe { self.ring.store.write(at, &header.to_ne_bytes()) }
+    }
+
+    /// The header at `position`, which lies between head and the tail that was seen last.
+    fn header(&self, position: u64) -> Result<Header, Corrupt> {
+        let written = self.tail_seen.wrapping_sub(position);
+        let corrupt = Corrupt { position };
         if written < FRAME_HEADER_BYTES as u64 || written > self.ring.size() as u64 {
             return Err(corrupt);
         }
         // SAFETY: the header lies between head and tail.
-        let header = unsafe { self.ring.store.view(self.cursor, FRAME_HEADER_BYTES) };
+        let header = unsafe { self.ring.store.view(position, FRAME_HEADER_BYTES) };
         let header = u64::from_ne_bytes(header.try_into().unwrap_or_default());
         #[allow(clippy::cast_possible_truncation, reason = "two halves of a word")]
         let (len, guard) = (header as u32, (header >> 32) as u32);
-        let footprint = footprint(len as usize).unwrap_or(usize::MAX) as u64;
-        if guard != !len || footprint > written {
+        let settled = match guard ^ !len {
+            0 => false,
+            SETTLED => true,
+            _ => return Err(corrupt),
+        };
+        let len = len as usize;
+        let footprint = footprint(len).unwrap_or(usize::MAX) as u64;
+        if footprint > written {
             return Err(corrupt);
         }
-        let at = self.cursor + FRAME_HEADER_BYTES as u64;
-        self.cursor += footprint;
-        // SAFETY: the whole frame lies between head and tail, and only `release` moves the head.
-        Ok(Some(unsafe { self.ring.store.view(at, len as usize) }))
+        Ok(Header {
+            len,
+            footprint,
+            settled,
+        })
     }
 
     /// True if there is nothing to take.

@@ -13,6 +13,8 @@
 //!   mid-write leaves nothing behind.
 //! * The consumer takes frames by moving its own `cursor` and gives the room back by storing
 //!   `head`. A consumer that dies and starts again begins at `head`: at least once, in order.
+//! * Where frames are done in another order than they were taken in, the consumer notes that in the guard: whoever takes
+//!   such a frame again, also after the consumer's death, is told so. Only `head` gives its room back.
 
 mod consumer;
 mod producer;
@@ -116,6 +118,14 @@ impl Ring {
     pub fn frame_bytes_max(&self) -> usize {
         self.size() - FRAME_HEADER_BYTES
     }
+}
+
+/// What the guard is changed by where the frame is settled.
+const SETTLED: u32 = 1 << 31;
+
+/// The word in front of a frame.
+fn header(len: u32) -> u64 {
+    (u64::from(!len) << 32) | u64::from(len)
 }
 
 fn footprint(frame_bytes: usize) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! The writing end of a ring.
 
-use super::{FRAME_HEADER_BYTES, Full, Ring, footprint};
+use super::{FRAME_HEADER_BYTES, Full, Ring, footprint, header};
 use crate::primitive::Ordering;
 
 /// One per ring, ever: a new one continues where the last one of a dead process
@@ -41,9 +41,12 @@ impl Producer {
             return Err(Full);
         }
         let len = u32::try_from(bytes).map_err(|_| Full)?;
-        let header = (u64::from(!len) << 32) | u64::from(len);
         // SAFETY: `room` proved that the consumer has released these bytes.
-        unsafe { self.ring.store.write(self.staged, &header.to_ne_bytes()) }
+        unsafe {
+            self.ring
+                .store
+                .write(self.staged, &header(len).to_ne_bytes())
+        }
         let mut at = self.staged + FRAME_HEADER_BYTES as u64;
         for part in parts {
             // SAFETY: as above, and the parts together are `bytes` long.
