@@ -66,7 +66,7 @@ pub const IN_LINES: char = ';';
 pub fn redacted(text: &str, separator: char) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut hides = false;
-    for piece in text.split_inclusive(separator) {
+    for piece in pieces(text, separator) {
         let part = piece.strip_suffix(separator).unwrap_or(piece);
         let secret = behind_secret_name(part);
         // A part without a name may be the rest of a secret that has a separator in it.
@@ -82,6 +82,45 @@ pub fn redacted(text: &str, separator: char) -> String {
         shown.push_str(piece.get(part.len()..).unwrap_or_default());
     }
     shown
+}
+
+/// The parts of a text, each with the separator behind it. In lines a value may stand in quotes, and a separator there parts
+/// nothing.
+pub(super) fn pieces(text: &str, separator: char) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let from = if separator == IN_LINES {
+            quoted_until(rest)
+        } else {
+            0
+        };
+        let behind = rest.get(from..).unwrap_or_default();
+        let end = behind
+            .find(separator)
+            .map_or(rest.len(), |at| from + at + separator.len_utf8());
+        let (piece, next) = rest.split_at(end);
+        found.push(piece);
+        rest = next;
+    }
+    found
+}
+
+/// Where the quoted value of the first pair of a line ends, all of it if it does not; 0 if its value is not quoted.
+fn quoted_until(text: &str) -> usize {
+    let Some(at) = text.find(['=', IN_LINES]) else {
+        return 0;
+    };
+    let value = text.get(at + 1..).unwrap_or_default().trim_start();
+    let Some(quote @ ('"' | '\'')) = value.chars().next() else {
+        return 0;
+    };
+    if text.as_bytes().get(at) != Some(&b'=') {
+        return 0;
+    }
+    let inner = value.get(1..).unwrap_or_default();
+    let start = text.len() - inner.len();
+    inner.find(quote).map_or(text.len(), |end| start + end)
 }
 
 /// Where the value of a secret begins.

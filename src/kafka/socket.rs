@@ -121,17 +121,27 @@ pub fn parse_with_id(text: &str) -> Result<(String, Socket), Mistake> {
     Ok((id.trim().to_owned(), socket))
 }
 
-/// Checks a list of `host:port`.
+/// Checks a list of `host:port`. As the library has it, blanks around the commas and empty parts mean nothing.
 ///
 /// # Errors
 /// The first mistake.
 pub fn check_brokers(brokers: &str) -> Result<(), Mistake> {
-    let mut at = 0;
-    for broker in brokers.split(',') {
-        check_broker(broker).map_err(|mistake| mistake.behind(at))?;
-        at += broker.len() + 1;
+    let (mut at, mut any) = (0, false);
+    for part in brokers.split(',') {
+        let broker = part.trim_start();
+        let start = at + part.len() - broker.len();
+        let broker = broker.trim_end();
+        if !broker.is_empty() {
+            check_broker(broker).map_err(|mistake| mistake.behind(start))?;
+            any = true;
+        }
+        at += part.len() + 1;
     }
-    Ok(())
+    if any {
+        Ok(())
+    } else {
+        Err(Mistake::new(0, "a broker's host is missing: host:port"))
+    }
 }
 
 /// A broker of kafka's may have its protocol in front.

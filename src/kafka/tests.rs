@@ -246,6 +246,45 @@ fn kafka_has_a_target_per_topic() {
     assert_eq!(settings.targets[2].producer, 0);
     assert_eq!(settings.producers[1].properties.len(), 3);
     assert!(!settings.needs_broker);
+    // What Kamailio's own module takes.
+    let settings = Settings::kafka(&given(&[
+        ("brokers", "a:1, b:2 ,"),
+        ("configuration", "sasl.password = \"a;b='c\" ;client.id='x'"),
+        ("topic", "request.required.acks=0;name=one"),
+        ("topic", " name = 'two' ; acks = 1 "),
+    ]))
+    .unwrap();
+    assert_eq!(
+        (&*settings.targets[0].id, &*settings.targets[1].id),
+        ("one", "two")
+    );
+    let told = |index: usize| {
+        let told = settings.producers[index].properties.iter();
+        told.map(|p| (&*p.name, &*p.value)).collect::<Vec<_>>()
+    };
+    let both = [("sasl.password", "a;b='c"), ("client.id", "x")];
+    assert_eq!(
+        told(0),
+        [&both[..], &[("request.required.acks", "0")]].concat()
+    );
+    assert_eq!(told(1), [&both[..], &[("acks", "1")]].concat());
+    let mistakes = Settings::kafka(&given(&[
+        ("brokers", " , "),
+        ("configuration", "client.id=\"x"),
+        ("topic", "acks=1"),
+        ("topic", "name=a;name=b"),
+        ("topic", "name='a'b"),
+    ]))
+    .unwrap_err();
+    assert_eq!(mistakes.len(), 5, "{mistakes:#?}");
+    for text in [
+        "sasl.password='hush;b=hush;c",
+        "sasl.password = \"hush;b=hush\";x",
+    ] {
+        let mistakes = Settings::kafka(&given(&[("brokers", "a"), ("configuration", text)]));
+        let mistakes = mistakes.unwrap_err().concat();
+        assert!(!mistakes.contains("hush"), "{mistakes}");
+    }
     let mistakes = Settings::kafka(&given(&[
         ("configuration", "x"),
         ("topic", "two"),
