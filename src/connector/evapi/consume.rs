@@ -33,6 +33,7 @@ pub(super) async fn run(
         client,
         parser: Parser::new(presence.settings.frame_bytes_max),
         buffer,
+        fresh: presence.settings.secret.is_some(),
         frames: 0,
         bytes: 0,
         garbage: 0,
@@ -61,6 +62,8 @@ struct Consumer<'a> {
     client: &'a Client,
     parser: Parser,
     buffer: BytesMut,
+    /// Nothing but line ends has come behind the secret.
+    fresh: bool,
     frames: u64,
     bytes: u64,
     garbage: u64,
@@ -98,6 +101,15 @@ impl Consumer<'_> {
 
     /// Without framing, what one read gives is a message, as far as it is not over the limit.
     async fn bare(&mut self) -> Result<(), String> {
+        if self.fresh {
+            // Line ends belong to the secret, however they were split.
+            let ends = self
+                .buffer
+                .iter()
+                .take_while(|b| matches!(b, b'\r' | b'\n'));
+            self.buffer.advance(ends.count());
+            self.fresh = self.buffer.is_empty();
+        }
         let most = self.presence.settings.frame_bytes_max;
         while !self.buffer.is_empty() {
             let message = self.buffer.split_to(self.buffer.len().min(most));
@@ -187,9 +199,6 @@ pub(super) async fn secret(
                     return Err("it does not know shared_secret".to_owned());
                 }
                 buffer.advance(secret.len());
-                // A line end belongs to the secret.
-                let ends = buffer.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
-                buffer.advance(ends.count());
                 return Ok(());
             }
         } else {

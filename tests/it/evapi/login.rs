@@ -108,7 +108,12 @@ fn the_secret_goes_before_raw_bytes_too() {
         .number("netstring_format", 0)
         .routes(ECHO)
         .start();
-    for (begin, rest) in [("correct horse\r\nhello", ""), ("correct ", "horse\nhello")] {
+    for (begin, rest) in [
+        ("correct horse\r\nhello", ""),
+        ("correct ", "horse\nhello"),
+        ("correct horse", "\r\nhello"),
+        ("correct horse\r", "\nhello"),
+    ] {
         let mut client = Client::dial(([127, 0, 0, 1], port).into());
         client.send_raw(begin.as_bytes());
         client.taken();
