@@ -111,7 +111,11 @@ async fn serve(
         login = tokio::time::timeout(limit, log_in(&presence, socket, acceptor)) => {
             login.unwrap_or_else(|_| Err("it takes too long to log in".to_owned()))
         }
-        _ = client.ended() => Err("it was closed before it had logged in".to_owned()),
+        _ = client.ended() => {
+            log::info!("evapi: {} was closed before it had logged in", client.name());
+            presence.leave(&client);
+            return;
+        }
     };
     let (mut reader, writer, buffer) = match login {
         Ok(session) => session,

@@ -99,6 +99,29 @@ fn a_wrong_secret_is_refused_and_not_shown() {
 }
 
 #[test]
+fn an_operator_closes_one_who_has_not_logged_in() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = on(port)
+        .text_param("shared_secret", SECRET)
+        .routes(ECHO)
+        .start();
+    let mut client = Client::dial(([127, 0, 0, 1], port).into());
+    wait::until("the client is seen", || client.shown(&kamailio).is_some());
+    let index = client.index(&kamailio);
+    kamailio.rpc("evapi.close", &[serde_json::json!(index)]);
+    assert!(client.rest().is_empty());
+    kamailio.wait_counter("disconnections", 1);
+    // It was not refused.
+    assert_eq!(kamailio.counter("logins_refused"), 0);
+    assert_eq!(kamailio.counted("closed"), 0);
+    let log = kamailio.stop();
+    assert!(log.contains("was closed before it had logged in"), "{log}");
+    assert!(!log.contains("is refused"), "{log}");
+}
+
+#[test]
 fn the_secret_goes_before_raw_bytes_too() {
     needs!("kamailio", "evapi");
     let _turn = turn::light();
