@@ -158,3 +158,32 @@ fn eight_clients_are_the_default() {
     drop(eight);
     kamailio.stop();
 }
+
+#[test]
+fn the_next_client_begins_when_the_one_before_has_ended() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    const ROUNDS: u64 = 10;
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 4)
+        .routes(
+            r#"event_route[evapi:connection-new] {
+                   if ($shtinc(count=>index$evapi(conidx)) != 1) { $var(count) = $shtinc(count=>wrong); }
+               }
+               event_route[evapi:connection-closed] {
+                   # The next one has time to come.
+                   usleep("50000");
+                   $sht(count=>index$evapi(conidx)) = 0;
+                   $var(count) = $shtinc(count=>closed);
+               }"#,
+        )
+        .start();
+    for _ in 0..ROUNDS {
+        let client = Client::connect(&kamailio, port);
+        leaves(&kamailio, client);
+    }
+    kamailio.wait_counted("closed", ROUNDS);
+    assert_eq!(kamailio.counted("wrong"), 0);
+    kamailio.stop();
+}

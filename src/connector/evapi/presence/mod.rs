@@ -21,6 +21,8 @@ pub(in crate::connector::evapi) struct Presence {
     board: Rc<Board>,
     roster: Roster,
     clients: RefCell<Vec<Option<Rc<Client>>>>,
+    /// Where the last event of each place's last client is, as in [`Client::latest`].
+    left: RefCell<Vec<Option<(usize, u64)>>>,
     /// A client that waits for room in an inbox holds it, and the others of that worker wait for it.
     inboxes: Vec<Mutex<Inbound>>,
     turn: Cell<usize>,
@@ -38,12 +40,14 @@ impl Presence {
         inbounds: Vec<Inbound>,
     ) -> Self {
         let clients = (0..roster.len()).map(|_| None).collect();
+        let left = vec![None; roster.len()];
         roster.peers(0);
         Self {
             settings,
             board,
             roster,
             clients: RefCell::new(clients),
+            left: RefCell::new(left),
             inboxes: inbounds.into_iter().map(Mutex::new).collect(),
             turn: Cell::new(0),
             progress: Notify::new(),
@@ -132,6 +136,12 @@ impl Presence {
             generation,
         };
         let client = Client::new(connection, entry.address, State::Login, Vec::new());
+        let left = self.left.borrow().get(index).copied().flatten();
+        if let Some((worker, _)) = left {
+            // The script is to see the end of the place's last client before the begin of this one.
+            client.latest.set(left);
+            self.figure(&client, figure::WORKER, worker as u64);
+        }
         let client = Rc::new(client);
         self.place(index, Some(Rc::clone(&client)));
         Some(client)
@@ -168,6 +178,9 @@ impl Presence {
     pub(in crate::connector::evapi) fn leave(&self, client: &Client) {
         self.count(connector::DISCONNECTIONS, 1);
         self.roster.leave(client.index());
+        if let Some(left) = self.left.borrow_mut().get_mut(client.index()) {
+            *left = client.latest.get();
+        }
         self.place(client.index(), None);
     }
 
