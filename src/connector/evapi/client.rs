@@ -4,7 +4,7 @@ use crate::evapi::State;
 use crate::frame::evapi::Connection;
 use bytes::{Buf, Bytes};
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::IoSlice;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -49,6 +49,8 @@ pub(super) struct Client {
     pub(super) orders: Cell<u64>,
     /// The worker of its latest event, and the place behind that in its inbox.
     pub(super) latest: Cell<Option<(usize, u64)>>,
+    /// With spread_messages, the place behind its latest event in the inbox of each worker that got one.
+    pub(super) spread: RefCell<BTreeMap<usize, u64>>,
     queue: RefCell<VecDeque<Chunk>>,
     /// Bytes in the queue and in the writer's hand.
     buffered: Cell<usize>,
@@ -76,6 +78,7 @@ impl Client {
             frames_written: Cell::new(0),
             orders: Cell::new(0),
             latest: Cell::new(None),
+            spread: RefCell::default(),
             queue: RefCell::default(),
             buffered: Cell::new(0),
             end: Cell::new(None),

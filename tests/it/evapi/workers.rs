@@ -196,6 +196,38 @@ fn all_workers_work_for_one_client_where_order_is_given_up() {
 }
 
 #[test]
+fn messages_on_all_workers_are_handled_before_the_close() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    let kamailio = on(port)
+        .number("workers", 2)
+        .number("spread_messages", 1)
+        .routes(
+            r#"event_route[evapi:message-received] {
+                   if ($evapi(msg) == "slow") {
+                       $var(i) = 0;
+                       # The close has time to come too early.
+                       while ($sht(count=>closed) == 0 && $var(i) < 300) { usleep("1000"); $var(i) = $var(i) + 1; }
+                   }
+                   $var(count) = $shtinc(count=>done);
+               }
+               event_route[evapi:connection-closed] {
+                   if ($sht(count=>done) != 2) { $var(count) = $shtinc(count=>wrong); }
+                   $var(count) = $shtinc(count=>closed);
+               }"#,
+        )
+        .start();
+    let mut client = Client::connect(&kamailio, port);
+    client.send("slow");
+    client.send("quick");
+    drop(client);
+    kamailio.wait_counted("closed", 1);
+    assert_eq!(kamailio.counted("wrong"), 0);
+    kamailio.stop();
+}
+
+#[test]
 fn more_events_than_the_inbox_holds_are_all_handled() {
     needs!("kamailio", "evapi");
     let _turn = turn::alone();

@@ -7,7 +7,12 @@ use crate::frame::evapi::{Event, What};
 use crate::link::Inbound;
 use crate::module::arrived;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::sync::Mutex;
+
+/// How long is waited before an inbox is looked at again: at first, and at most.
+const LOOK: Duration = Duration::from_millis(1);
+const LOOK_MAX: Duration = Duration::from_millis(16);
 
 impl Presence {
     /// The inbox for a client's next message; with spread_messages, each time the next one.
@@ -56,7 +61,40 @@ impl Presence {
         clients.iter().flatten().filter(waits).count()
     }
 
+    /// Waits until the routes of a client's events have ended, and what they relayed is in the buffers.
+    pub(in crate::connector::evapi) async fn settled(&self, client: &Client) {
+        let mut pause = LOOK;
+        while !self.has_settled(client) {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_MAX);
+        }
+    }
+
+    fn has_settled(&self, client: &Client) -> bool {
+        let is_settled = |(worker, position)| self.is_settled(worker, position);
+        if self.settings.spread {
+            let spread = client.spread.borrow();
+            return spread.iter().all(|(worker, at)| is_settled((*worker, *at)));
+        }
+        client.latest.get().is_none_or(is_settled)
+    }
+
+    /// With spread_messages, what waits anywhere may be a message of a client that the last engine had.
+    pub(super) fn spread_of_the_dead(&self, client: &Client) {
+        let inbounds = self
+            .inboxes
+            .iter()
+            .filter_map(|inbox| inbox.try_lock().ok());
+        let waiting = inbounds.filter(|inbound| inbound.has_waiting(inbound.position()));
+        let places = waiting.map(|inbound| (inbound.worker(), inbound.position()));
+        client.spread.borrow_mut().extend(places);
+    }
+
     fn is_settled(&self, worker: usize, position: u64) -> bool {
+        if position == 0 {
+            // Nothing was ever put there.
+            return true;
+        }
         let inbound = self.inboxes.get(worker).and_then(|i| i.try_lock().ok());
         inbound.is_some_and(|mut inbound| inbound.is_settled(position))
     }
@@ -92,6 +130,10 @@ impl Presence {
             Err(_) => false,
         };
         client.latest.set(Some((worker, inbound.position())));
+        if self.settings.spread {
+            let mut spread = client.spread.borrow_mut();
+            spread.insert(worker, inbound.position());
+        }
         match (what, staged) {
             (What::Message(_), true) => inbound.count(arrived::RECEIVED, 1),
             (_, true) => {}

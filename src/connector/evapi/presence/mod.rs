@@ -76,6 +76,7 @@ impl Presence {
             let worker = self.roster.figure_value(index, figure::WORKER);
             let worker = usize::try_from(worker).unwrap_or(0);
             client.latest.set(Some((worker, u64::MAX)));
+            self.spread_of_the_dead(&client);
             let client = Rc::new(client);
             self.place(index, Some(Rc::clone(&client)));
             let presence = Rc::clone(self);
@@ -171,6 +172,10 @@ impl Presence {
 
     /// The last the script hears of a client.
     pub(in crate::connector::evapi) async fn told_closed(&self, client: &Client) {
+        if self.settings.spread {
+            // Another worker's inbox is no place behind its messages.
+            self.settled(client).await;
+        }
         self.tell(client, What::Closed).await;
     }
 
