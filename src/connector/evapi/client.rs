@@ -57,6 +57,8 @@ pub(super) struct Client {
     end: Cell<Option<End>>,
     /// It takes nothing any more.
     broken: Cell<bool>,
+    /// Its writer is to write what waits, and then to end this side of the connection.
+    parting: Cell<bool>,
     /// For the one task that serves it.
     changed: Notify,
     /// For its writer.
@@ -83,6 +85,7 @@ impl Client {
             buffered: Cell::new(0),
             end: Cell::new(None),
             broken: Cell::new(false),
+            parting: Cell::new(false),
             changed: Notify::new(),
             wake: Notify::new(),
         }
@@ -136,9 +139,6 @@ impl Client {
         self.written.set(self.written.get() + bytes as u64);
         self.frames_written
             .set(self.frames_written.get() + frames as u64);
-        if left == 0 {
-            self.changed.notify_one();
-        }
     }
 
     /// It takes nothing any more: forgets what waits. Its reader finds out by itself, after what
@@ -155,7 +155,18 @@ impl Client {
         self.broken.get()
     }
 
-    /// Waits until there is something to write.
+    /// Has the writer end once it has written what waits.
+    pub(super) fn part(&self) {
+        self.parting.set(true);
+        self.wake.notify_one();
+    }
+
+    /// True if nothing more will come for the writer.
+    pub(super) fn is_parting(&self) -> bool {
+        self.parting.get()
+    }
+
+    /// Waits until there is something to write, or nothing will come any more.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
     }
@@ -202,9 +213,9 @@ impl Client {
         }
     }
 
-    /// Waits until everything is written. For the task that serves it.
-    pub(super) async fn flushed(&self) {
-        while self.buffered.get() > 0 {
+    /// Waits until it is to end or takes nothing any more. For the task that serves it.
+    pub(super) async fn lost(&self) {
+        while self.end.get().is_none() && !self.broken.get() {
             self.changed.notified().await;
         }
     }

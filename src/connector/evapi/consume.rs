@@ -2,7 +2,7 @@
 //!
 //! While the inbox is full nothing is read, so TCP holds this client back; nothing is dropped here.
 
-use super::client::Client;
+use super::client::{Client, End};
 use super::presence::Presence;
 use crate::evapi::counter::connector;
 use crate::evapi::figure;
@@ -10,6 +10,7 @@ use crate::evapi::netstring::{Found, Parser};
 use crate::frame::evapi::What;
 use crate::link::Inbound;
 use bytes::{Buf, BytesMut};
+use std::fmt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes a read asks for.
@@ -21,13 +22,37 @@ const SECRET_BYTES_MAX: usize = 4096;
 /// What a client's bytes come from.
 pub(super) type Reader = Box<dyn AsyncRead + Unpin>;
 
+/// Why nothing more is taken from a client.
+#[derive(Debug)]
+pub(super) enum Over {
+    /// It has ended its side, and may still read.
+    Left,
+    /// This side ends it.
+    Closed(End),
+    /// It sends more than is allowed.
+    TooLong,
+    /// The connection is of no use any more.
+    Lost(String),
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left => f.write_str("it closed the connection"),
+            Self::Closed(end) => write!(f, "it was closed: {end:?}"),
+            Self::TooLong => f.write_str("its message is too long"),
+            Self::Lost(why) => f.write_str(why),
+        }
+    }
+}
+
 /// Runs until the client is gone or to be closed; says why.
 pub(super) async fn run(
     presence: &Presence,
     client: &Client,
     reader: &mut Reader,
     buffer: BytesMut,
-) -> String {
+) -> Over {
     let mut consumer = Consumer {
         presence,
         client,
@@ -53,7 +78,7 @@ pub(super) async fn run(
     };
     tokio::select! {
         why = consume => why,
-        end = client.ended() => format!("it was closed: {end:?}"),
+        end = client.ended() => Over::Closed(end),
     }
 }
 
@@ -70,22 +95,22 @@ struct Consumer<'a> {
 }
 
 impl Consumer<'_> {
-    async fn read(&mut self, reader: &mut Reader) -> Result<(), String> {
+    async fn read(&mut self, reader: &mut Reader) -> Result<(), Over> {
         self.buffer.reserve(READ_BYTES);
         match reader.read_buf(&mut self.buffer).await {
-            Ok(0) => Err("it closed the connection".to_owned()),
+            Ok(0) => Err(Over::Left),
             Ok(count) => {
                 self.bytes += count as u64;
                 self.presence
                     .figure(self.client, figure::BYTES_IN, self.bytes);
                 Ok(())
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(Over::Lost(error.to_string())),
         }
     }
 
     /// Hands on every whole message in the buffer.
-    async fn understand(&mut self) -> Result<(), String> {
+    async fn understand(&mut self) -> Result<(), Over> {
         if self.buffer.is_empty() {
             return Ok(());
         }
@@ -100,7 +125,7 @@ impl Consumer<'_> {
     }
 
     /// Without framing, what one read gives is a message, as far as it is not over the limit.
-    async fn bare(&mut self) -> Result<(), String> {
+    async fn bare(&mut self) -> Result<(), Over> {
         if self.fresh {
             // Line ends belong to the secret, however they were split.
             let ends = self
@@ -124,7 +149,7 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    async fn netstrings(&mut self) -> Result<(), String> {
+    async fn netstrings(&mut self) -> Result<(), Over> {
         let spread = self.presence.settings.spread;
         let mut held: Option<tokio::sync::MutexGuard<'_, Inbound>> = None;
         let mut at = 0;
@@ -135,7 +160,7 @@ impl Consumer<'_> {
                     if held.is_none() || spread {
                         deliver(&mut held);
                         let Some(inbox) = self.presence.inbox_for_message(self.client) else {
-                            break Err("there is no worker".to_owned());
+                            break Err(Over::Lost("there is no worker".to_owned()));
                         };
                         held = Some(inbox.lock().await);
                     }
@@ -159,7 +184,7 @@ impl Consumer<'_> {
                     log::error!(
                         "evapi: {name} announces a message over frame_size_max = {max}: closing it"
                     );
-                    break Err("its message is too long".to_owned());
+                    break Err(Over::TooLong);
                 }
             }
         };

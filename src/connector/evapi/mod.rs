@@ -6,6 +6,7 @@
 
 mod client;
 mod consume;
+mod parting;
 mod presence;
 mod protocol;
 mod publish;

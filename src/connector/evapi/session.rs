@@ -1,7 +1,8 @@
 //! Connections: accepting them, letting them in, and seeing them off.
 
-use super::client::{Client, End, Hand};
-use super::consume::{self, Reader};
+use super::client::{Client, Hand};
+use super::consume::{self, Over, Reader};
+use super::parting;
 use super::presence::Presence;
 use super::tls;
 use crate::connector::tls::Held;
@@ -18,9 +19,6 @@ use tokio_rustls::TlsAcceptor;
 
 /// Pause after the system could give no connection, as when descriptors are short.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// How long a client that is closed may take for what waits for it.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 type Writer = Box<dyn AsyncWrite + Unpin>;
 
@@ -131,19 +129,12 @@ async fn serve(
     client.admitted().await;
     // What was relayed to it in its connection-new route goes out even if it is closed there.
     let writing = tokio::task::spawn_local(write(Rc::clone(&presence), Rc::clone(&client), writer));
-    let why = match client.end() {
-        Some(_) => "it was closed".to_owned(),
+    let over = match client.end() {
+        Some(end) => Over::Closed(end),
         None => consume::run(&presence, &client, &mut reader, buffer).await,
     };
-    presence.closing(&client);
-    if client.end() == Some(End::Asked) {
-        // What does not go out in time is lost with the connection.
-        _ = tokio::time::timeout(FAREWELL, client.flushed()).await;
-    }
-    writing.abort();
-    drop(writing.await);
-    drop(reader);
-    log::debug!("evapi: {} is gone: {why}", client.name());
+    parting::see_off(&presence, &client, &over, reader, writing).await;
+    log::debug!("evapi: {} is gone: {over}", client.name());
     presence.told_closed(&client).await;
     presence.leave(&client);
 }
@@ -177,22 +168,27 @@ async fn log_in(
     Ok((reader, writer, buffer))
 }
 
-/// Writes what is in the client's buffer, for as long as it takes it.
+/// Writes what is in the client's buffer, for as long as it takes it; at the end also ends this side.
 async fn write(presence: Rc<Presence>, client: Rc<Client>, mut writer: Writer) {
     let mut hand = Hand::default();
     loop {
         if !hand.has_remaining() && !client.hand_over(&mut hand) {
-            // TLS keeps bytes until it is flushed; for the others this does nothing.
-            if writer.flush().await.is_err() {
+            if client.is_parting() {
+                drop(writer.shutdown().await);
                 break;
             }
             client.woken().await;
             continue;
         }
-        match writer.write_buf(&mut hand).await {
-            Ok(bytes) if bytes > 0 => presence.wrote(&client, bytes, hand.take_frames_done()),
+        let bytes = match writer.write_buf(&mut hand).await {
+            Ok(bytes) if bytes > 0 => bytes,
             Ok(_) | Err(_) => break,
+        };
+        // TLS keeps bytes until it is flushed: they still wait. For the others this does nothing.
+        if writer.flush().await.is_err() {
+            break;
         }
+        presence.wrote(&client, bytes, hand.take_frames_done());
     }
     client.broken();
     presence.progress.notify_one();

@@ -1,7 +1,7 @@
 //! The program at the other end of the event socket: what counts is what it receives.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -117,6 +117,11 @@ impl Client {
     /// Sends bytes to a server that may have ended the connection.
     pub(crate) fn try_send_raw(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).ok();
+    }
+
+    /// Ends this side of the connection, and may still read.
+    pub(crate) fn end(&self) {
+        self.tcp().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Waits until the server has read all that was sent: the next bytes arrive by themselves.

@@ -1,13 +1,16 @@
 //! Clients of the event socket: who is refused, and that the log says why.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
 
 use crate::certificates::Certificates;
 use crate::evapi::client::Client;
+use crate::evapi::listener::clients as evapi_clients;
 use crate::kamailio::{Config, Kamailio};
 use crate::require::needs;
 use crate::{port, turn, wait};
@@ -182,5 +185,59 @@ fn a_client_without_tls_is_refused_where_tls_is_spoken() {
     kamailio.wait_counter("logins_refused", 1);
     assert_eq!(kamailio.counted("messages"), 0);
     echoes(&mut Client::tls(port, client(&made, "ca", None)), "hello");
+    kamailio.stop();
+}
+
+/// A connection whose end is told from one that was cut off.
+fn bare(made: &Certificates, port: u16) -> StreamOwned<ClientConnection, TcpStream> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(wait::watchdog())).unwrap();
+    let (config, name) = (client(made, "ca", None), "localhost".try_into().unwrap());
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    StreamOwned::new(connection, stream)
+}
+
+#[test]
+fn an_end_is_told_and_comes_behind_all_that_was_written() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::alone();
+    const FRAMES: u64 = 4000;
+    let (made, port) = (Certificates::new(), port::free());
+    let kamailio = on(&made, port)
+        .request(&format!(
+            r#"$var(i) = 0;
+               while ($var(i) < {FRAMES}) {{ if (evapi_relay("$rb")) {{ $var(i) = $var(i) + 1; }} }}"#
+        ))
+        .start();
+    let mut stream = bare(&made, port);
+    stream.flush().unwrap();
+    wait::until("the client is admitted", || {
+        evapi_clients(&kamailio)
+            .iter()
+            .any(|client| client["state"] == "up")
+    });
+    kamailio.sip().message("x", &[b'x'; 1024]);
+    // More than a socket holds.
+    kamailio.wait_counter("delivered", FRAMES);
+    kamailio.rpc("evapi.close", &[serde_json::json!(0)]);
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).unwrap();
+    assert_eq!(all.len() as u64, FRAMES * (1024 + "1024:,".len() as u64));
+    kamailio.stop();
+}
+
+#[test]
+fn who_ends_its_side_of_tls_gets_its_answer() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let (made, port) = (Certificates::new(), port::free());
+    let kamailio = on(&made, port).start();
+    let mut stream = bare(&made, port);
+    stream.write_all(b"5:hello,").unwrap();
+    stream.conn.send_close_notify();
+    stream.flush().unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"5:hello,");
     kamailio.stop();
 }

@@ -11,8 +11,10 @@ use crate::frame::evapi::{Connection, To, What};
 use crate::link::{Board, Entry, Inbound, Roster};
 use crate::module;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use tokio::sync::{Mutex, Notify};
+use tokio::task::AbortHandle;
 
 /// See the module.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(in crate::connector::evapi) struct Presence {
     pub(in crate::connector::evapi) progress: Notify,
     /// Connections are refused now, which was logged.
     crowded: Cell<bool>,
+    /// What reads connections to their end whose clients have left their places.
+    lingering: RefCell<VecDeque<AbortHandle>>,
 }
 
 impl Presence {
@@ -52,6 +56,7 @@ impl Presence {
             turn: Cell::new(0),
             progress: Notify::new(),
             crowded: Cell::new(false),
+            lingering: RefCell::default(),
         }
     }
 
@@ -187,6 +192,19 @@ impl Presence {
             *left = client.latest.get();
         }
         self.place(client.index(), None);
+    }
+
+    /// Keeps an ended connection for as long as the task reads it, if there are not more such ones than
+    /// there may be clients.
+    pub(in crate::connector::evapi) fn lingers(&self, reading: AbortHandle) {
+        let mut lingering = self.lingering.borrow_mut();
+        lingering.retain(|reading| !reading.is_finished());
+        lingering.push_back(reading);
+        if lingering.len() > self.settings.clients_max
+            && let Some(oldest) = lingering.pop_front()
+        {
+            oldest.abort();
+        }
     }
 
     /// The client of that connection, if it is still there.
