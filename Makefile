@@ -146,6 +146,8 @@ install:
 	@install -d $(DESTDIR)$(libdir) $(DESTDIR)$(docdir)
 	@install -m 755 $(addprefix $(built)/,$(products)) $(DESTDIR)$(libdir)/
 	@install -m 644 README.md LICENSE $(DESTDIR)$(docdir)/
+	@# The manuals lie beside it there.
+	@sed -i 's#(kamailio-glue/\([a-z_]*\)/README.md)#(\1.md)#' $(DESTDIR)$(docdir)/README.md
 	@for shim in $(shims); do install -m 644 kamailio-glue/$$shim/README.md $(DESTDIR)$(docdir)/$$shim.md || exit 1; done
 	@echo "Installed $(products) in $(DESTDIR)$(libdir), the manuals in $(DESTDIR)$(docdir)."
 	@echo "To use these modules, kamailio.cfg needs this line before its first loadmodule:"

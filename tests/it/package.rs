@@ -97,6 +97,29 @@ fn is_complete(manuals: &Path) {
         assert!(program.exists(), "{}", program.display());
     }
     assert!(manuals.join("examples/kamailio-sipbus.conf").exists());
+    let readme = std::fs::read_to_string(manuals.join("README.md")).unwrap();
+    for link in readme.split("](").skip(1) {
+        let link = link.split(')').next().unwrap();
+        let there = link.starts_with("http") || manuals.join(link).exists();
+        assert!(there, "README.md: {link}");
+    }
+}
+
+/// An example runs where it was installed, with the modules of its package.
+fn example_runs(root: &Path) {
+    let example = root.join("usr/share/doc/sipbus/examples/nats");
+    let config = std::fs::read_to_string(example.join("kamailio.cfg")).unwrap();
+    let named = format!(
+        "\"/usr/lib/sipbus/:{}/\"",
+        require::stock_modules().display()
+    );
+    assert!(config.contains(&named), "{named} in {config}");
+    let done = Command::new(example.join("run"))
+        .env("SIPBUS_MODULES", root.join("usr/lib/sipbus"))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
 }
 
 /// Runs a program of dpkg's: what it printed.
@@ -144,7 +167,7 @@ fn declares_what_it_needs_and_owns_no_folder_of_the_distribution() {
 
 #[test]
 fn is_installed_used_and_removed_without_trace() {
-    needs!("kamailio", "nats", "package");
+    needs!("kamailio", "nats", "package", "sipp");
     let _turn = turn::light();
     let root = tempfile::tempdir().unwrap();
     let database = root.path().join("var/lib/dpkg");
@@ -182,6 +205,7 @@ fn is_installed_used_and_removed_without_trace() {
     let loaded: Vec<_> = loaded.map(|each| each["name"].as_str().unwrap()).collect();
     assert_eq!(loaded, MODULES);
     kamailio.stop();
+    example_runs(root.path());
 
     dpkg(root.path(), &["--purge", "sipbus"]);
     assert_eq!(files(root.path()), Vec::<PathBuf>::new());
