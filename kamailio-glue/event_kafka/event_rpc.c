@@ -15,13 +15,24 @@
 static sipbus_slice wanted_event;
 static sipbus_slice wanted_socket;
 
-static sipbus_slice optional(rpc_t *rpc, void *context)
+/* The next parameter, with NULL bytes if there is none. 0, or -1 and a fault if it is neither a text nor a number. */
+static int optional(rpc_t *rpc, void *context, sipbus_slice *value)
 {
-	str text = {NULL, 0};
+	static char none[] = "";
+	str text = {none, 0};
 
-	if(rpc->scan(context, "*.S", &text) < 1)
-		return sipbus_slice_of(NULL);
-	return sipbus_slice_of(&text);
+	if(rpc->scan(context, "*.S", &text) >= 1) {
+		*value = sipbus_slice_of(&text);
+		return 0;
+	}
+	*value = sipbus_slice_of(NULL);
+	/* What jsonrpcs cannot read it replaces by NULL, and what is missing it leaves alone; both count as not scanned. */
+	if(text.s == none)
+		return 0;
+	rpc->fault(context, 400,
+			"A parameter is neither a text nor a number: give JSON as one "
+			"text");
+	return -1;
 }
 
 static void rpc_subscribe(rpc_t *rpc, void *context)
@@ -35,7 +46,8 @@ static void rpc_subscribe(rpc_t *rpc, void *context)
 		rpc->fault(context, 400, "Event and socket are wanted");
 		return;
 	}
-	expire = optional(rpc, context);
+	if(optional(rpc, context, &expire) != 0)
+		return;
 	if(expire.len > 0 && event_seconds(expire, &seconds) != 0) {
 		rpc->fault(context, 400, "Negative expire value, or no number");
 		return;
@@ -67,10 +79,12 @@ static int write_subscribers(const char *module, const sipbus_report *report)
 
 static void rpc_subscribers(rpc_t *rpc, void *context)
 {
-	wanted_event = optional(rpc, context);
 	wanted_socket = sipbus_slice_of(NULL);
+	if(optional(rpc, context, &wanted_event) != 0)
+		return;
 	if(wanted_event.len > 0) {
-		wanted_socket = optional(rpc, context);
+		if(optional(rpc, context, &wanted_socket) != 0)
+			return;
 		switch(sipbus_event_exists(wanted_event, wanted_socket)) {
 			case 0:
 				rpc->fault(context, 404, "Event not published");
@@ -83,7 +97,7 @@ static void rpc_subscribers(rpc_t *rpc, void *context)
 	sipbus_rpc_answer(rpc, context, write_subscribers, NULL);
 }
 
-/* A list of parameters without names, or none. */
+/* A list of parameters without names, or none. -2 after a fault. */
 static int raise_plain(
 		sipbus_slice event, sipbus_slice param, rpc_t *rpc, void *context)
 {
@@ -92,8 +106,11 @@ static int raise_plain(
 
 	if(wanted <= 0)
 		return wanted;
-	for(; param.bytes != NULL; param = optional(rpc, context))
+	while(param.bytes != NULL) {
 		sipbus_event_add_text(unnamed, param);
+		if(optional(rpc, context, &param) != 0)
+			return -2;
+	}
 	return event_raise(NULL, wanted);
 }
 
@@ -109,11 +126,14 @@ static void rpc_raise(rpc_t *rpc, void *context)
 		return;
 	}
 	event = sipbus_slice_of(&name);
-	param = optional(rpc, context);
+	if(optional(rpc, context, &param) != 0)
+		return;
 	if(param.len > 0 && (*param.bytes == '{' || *param.bytes == '['))
 		result = event_raise_json(NULL, event, param);
 	else
 		result = raise_plain(event, param, rpc, context);
+	if(result == -2)
+		return;
 	if(result < 0)
 		rpc->fault(context, 500, "The event was not handed to all subscribers");
 	else

@@ -64,11 +64,11 @@ fn log_routes(settings: &Settings, has_callback: bool) {
     let routes = event_routes();
     let known = |name: &String| routes.contains(name);
     for topic in settings.consumers.iter().flat_map(|line| &line.topics) {
-        let served = if topic.starts_with('^') {
-            routes
-                .iter()
-                .find(|name| name.starts_with(route::PREFIX))
-                .cloned()
+        let pattern = topic.starts_with('^');
+        let served = if pattern {
+            // Which topics it stands for, only the cluster knows.
+            let all = format!("{}all", route::PREFIX);
+            Some(all).filter(known)
         } else {
             route::candidates(topic).find(known)
         };
@@ -78,8 +78,13 @@ fn log_routes(settings: &Settings, has_callback: bool) {
         } else if has_callback {
             let text = format!("{NAME}: {topic} is served by the event_callback");
             log(Level::Info, &text);
+        } else if pattern {
+            let text = format!(
+                "{NAME}: records of topics of {topic} that have no event route of their own are counted and dropped; event_route[kafka:all] would serve them"
+            );
+            log(Level::Warning, &text);
         } else {
-            let own = route::mapped(topic.trim_start_matches('^'));
+            let own = route::mapped(topic);
             let text = format!(
                 "{NAME}: no event route serves {topic}: its records are counted and dropped; event_route[kafka:{own}] would serve it"
             );

@@ -108,14 +108,11 @@ impl Tables {
     }
 
     fn look_up(&self, name: &str) -> Known {
-        let entries = self.subscriptions.entries(now());
-        let own = entries
-            .into_iter()
-            .filter(|entry| entry.event == name.as_bytes());
+        let own = self.subscriptions.entries_of(name.as_bytes(), now());
         Known {
             place: self.name(name),
             route: name::routes(name).iter().find_map(|name| event_route(name)),
-            subscribers: own.filter_map(Subscriber::of).collect(),
+            subscribers: own.into_iter().filter_map(Subscriber::of).collect(),
         }
     }
 }

@@ -77,6 +77,9 @@ fn take(consumer: &mut Consumer, name: &str, value: &str) -> Result<(), Mistake>
                 if !name.starts_with('^') {
                     socket::check_topic(name).map_err(|m| wrong(m.at + at, &m.why))?;
                 }
+                if consumer.topics.iter().any(|other| other == name) {
+                    return Err(wrong(at, &format!("{name} is there already")));
+                }
                 consumer.topics.push(name.to_owned());
                 at += topic.len() + 1;
             }

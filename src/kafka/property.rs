@@ -155,8 +155,10 @@ const OF_TOPICS: [&str; 21] = [
     "partitioner_cb",
 ];
 
+const COMMITTED: &str = "the group is told what was handled when routes have ended";
+
 /// What the connector sets or relies on, and why nobody else can.
-const OURS: [(&str, &str); 9] = [
+const OURS: [(&str, &str); 12] = [
     (
         "bootstrap.servers",
         "the brokers are given elsewhere in this line",
@@ -175,6 +177,9 @@ const OURS: [(&str, &str); 9] = [
         "enable.auto.offset.store",
         "offsets are stored when routes have ended",
     ),
+    ("enable.auto.commit", COMMITTED),
+    ("auto.commit.enable", COMMITTED),
+    ("offset.store.method", COMMITTED),
     (
         "enable.partition.eof",
         "a partition's end is of no use here",

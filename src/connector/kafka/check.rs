@@ -2,9 +2,10 @@
 
 use super::producer::config;
 use super::session::explain;
+use crate::kafka::consume::Consumer;
 use crate::kafka::settings::Settings;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, Producer};
 use std::time::Duration;
 
@@ -22,10 +23,13 @@ pub(super) fn check(settings: serde_json::Value) -> Vec<String> {
 pub(super) fn clients(settings: &Settings) -> Vec<String> {
     let mut mistakes = Vec::new();
     let bytes = settings.common.message_bytes_max;
+    // The kafka module's producers are of one cluster and differ in properties of topics only: one asks.
+    let mut asked = false;
     for (index, producer) in settings.producers.iter().enumerate() {
         let config = config(&producer.brokers, &producer.properties, bytes);
         match config.create::<BaseProducer>() {
-            Ok(client) if settings.needs_broker => {
+            Ok(client) if settings.needs_broker && !asked => {
+                asked = true;
                 let wait = Duration::from_millis(settings.metadata_timeout_ms);
                 if let Err(error) = client.client().fetch_metadata(None, wait) {
                     mistakes.push(format!(
@@ -48,13 +52,23 @@ pub(super) fn clients(settings: &Settings) -> Vec<String> {
         }
     }
     for line in &settings.consumers {
-        let config: ClientConfig = super::consume::config(line);
-        if let Err(error) = config.create::<BaseConsumer>() {
-            let group = &line.group;
-            mistakes.push(format!("consume, group={group}: {}", explain(&error)));
+        if let Err(why) = subscription(line) {
+            mistakes.push(format!("consume, group={}: {why}", line.group));
         }
     }
     mistakes
+}
+
+/// Whether the library takes a consumer and its topics. Without brokers, so that no group sees it.
+fn subscription(line: &Consumer) -> Result<(), String> {
+    let mut config: ClientConfig = super::consume::config(line);
+    config.set("bootstrap.servers", "");
+    let client: BaseConsumer = config.create().map_err(|error| explain(&error))?;
+    let topics: Vec<&str> = line.topics.iter().map(String::as_str).collect();
+    client.subscribe(&topics).map_err(|error| {
+        let topics = topics.join(",");
+        format!("topics={topics}: the library does not take this list; is a pattern (^...) no regular expression? ({error})")
+    })
 }
 
 /// What the configuration calls a producer.

@@ -156,8 +156,9 @@ fn the_library_says_what_it_does_not_take() {
             "consume",
             "brokers=h;group=g;topics=t;t.auto.offset.reset=sometimes",
         ),
+        ("consume", "brokers=h;group=p;topics=t,^audit("),
     ]);
-    assert_eq!(said.len(), 6, "{said:#?}");
+    assert_eq!(said.len(), 7, "{said:#?}");
     for (said, part) in said.iter().zip([
         "broker_id [a]: linger.sm",
         "broker_id [b]: linger.ms",
@@ -165,6 +166,7 @@ fn the_library_says_what_it_does_not_take() {
         "broker_id [d]: ",
         "broker_id [e]: ",
         "consume, group=g: auto.offset.reset",
+        "consume, group=p: topics=t,^audit(: ",
     ]) {
         assert!(said.starts_with(part), "{said}");
     }

@@ -14,6 +14,7 @@ pub use row::{COUNTS, EVENT_BYTES, SOCKET_BYTES};
 
 use crate::primitive::{AtomicU64, Ordering, fence};
 use row::{Row, Word};
+use std::collections::HashSet;
 
 /// The head of the shared memory. Valid when zeroed.
 #[repr(C, align(64))]
@@ -124,18 +125,26 @@ impl Registry {
     /// What is there at `now`, each subscription once, in the order of the lines.
     #[must_use]
     pub fn entries(&self, now: u64) -> Vec<Entry> {
+        self.entries_where(now, |_| true)
+    }
+
+    /// Those of one event.
+    #[must_use]
+    pub fn entries_of(&self, event: &[u8], now: u64) -> Vec<Entry> {
+        self.entries_where(now, |other| other == event)
+    }
+
+    fn entries_where(&self, now: u64, wanted: impl Fn(&[u8]) -> bool) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut seen = HashSet::new();
         let (mut event, mut socket) = (Vec::new(), Vec::new());
         for (index, row) in self.used().iter().enumerate() {
             let word = row.word();
-            if !word.is_there(now) || !row.read(word, &mut event, &mut socket) {
+            if !word.is_there(now) || !row.read(word, &mut event, &mut socket) || !wanted(&event) {
                 continue;
             }
             // Two processes may just be subscribing the same; one of the lines goes away again.
-            if entries
-                .iter()
-                .any(|e| e.event == event && e.socket == socket)
-            {
+            if !seen.insert((event.clone(), socket.clone())) {
                 continue;
             }
             entries.push(Entry {

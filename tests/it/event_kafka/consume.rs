@@ -116,11 +116,19 @@ fn records_without_a_route_are_counted() {
     let kafka = Kafka::start();
     let topic = kafka.topic();
     kafka.records(&topic).publish("k", "v");
-    let kamailio = consuming(&kafka, &topic, 1).start();
+    let kamailio = consuming(&kafka, &topic, 1)
+        .text_param("consume", "brokers=127.0.0.1:1;group=p;topics=^other")
+        .routes("event_route[kafka:other] { exit; }")
+        .start();
     kamailio.wait_counter("unrouted", 1);
     assert_eq!(kamailio.counter("consumed"), 0);
     let log = kamailio.stop();
     assert!(log.contains("no event route serves"), "{log}");
+    // Of a pattern only one route is known to serve all.
+    assert!(
+        log.contains("topics of ^other that have no event route"),
+        "{log}"
+    );
 }
 
 #[test]

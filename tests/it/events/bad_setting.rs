@@ -48,6 +48,12 @@ fn more_lines_than_there_is_room_for() {
     let _turn = turn::light();
     let nats = Nats::start();
     let config = on(&nats)
+        .number("event_sockets_max", 1)
+        .text_param("event_subscription", "E_TEST kafka:127.0.0.1:1/t")
+        .text_param("event_subscription", "E_OTHER kafka:127.0.0.1:1/t")
+        .text_param("event_subscription", "E_TEST kafka:127.0.0.1:1/u");
+    refused(config, "names 2 different kafka: sockets");
+    let config = on(&nats)
         .number("event_subscriptions_max", 1)
         .text_param("event_subscription", "E_TEST nats:a")
         .text_param("event_subscription", "E_TEST nats:b");

@@ -43,6 +43,15 @@ fn by_rpc_it_runs_on_no_ones_message() {
     let kamailio = on(&nats)
         .routes(r#"event_route[event:E_TEST] { $sht(count=>got) = $event(n); $avp(left) = 1; }"#)
         .start();
+    for odd in [json!({"n": 5}), json!(["n"]), json!(true), json!(null)] {
+        for params in [
+            &[json!("E_TEST"), odd.clone()][..],
+            &[json!("E_TEST"), json!("a"), odd.clone(), json!("b")],
+        ] {
+            let refused = kamailio.try_rpc("raise_event", params);
+            assert!(refused.unwrap_err().contains("400"), "{params:?}");
+        }
+    }
     kamailio.rpc("raise_event", &[json!("E_TEST"), json!(r#"{"n": 5}"#)]);
     assert_eq!(kamailio.counted("got"), 5);
     kamailio.stop();

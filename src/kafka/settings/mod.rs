@@ -1,10 +1,14 @@
 //! The settings of the Kafka modules, and what the connector needs to know of them.
 
+mod rows;
+
+pub use rows::{EVENT_KAFKA, KAFKA};
+
 use super::consume::{self, Consumer};
 use super::property::{self, IN_LINES, IN_SOCKETS, Property};
 use super::socket::{self, Socket};
 use super::topic::{pairs, topic};
-use crate::config::{COMMON, Common, FLAG, Given, Kind, Setting, TEXT, Values, check, row};
+use crate::config::{COMMON, Common, Given, Values, check};
 use crate::events::socket as events;
 use crate::events::subscription::Subscription;
 use serde::{Deserialize, Serialize};
@@ -12,42 +16,6 @@ use std::ops::Range;
 
 /// Bytes that a report or a record adds to its payload, for all but unusual keys and headers.
 const ENVELOPE_BYTES: usize = 16 * 1024;
-
-/// The rows of event_kafka; [`COMMON`] are the others.
-#[rustfmt::skip]
-pub const EVENT_KAFKA: &[Setting] = &[
-    row("broker_id", Kind::Texts, "", "",
-        "A cluster that messages can be published to, as [ID]brokers/topic?properties. Each line has an ID of its own."),
-    row("consume", Kind::Texts, "", "",
-        "Topics whose records run event routes, as brokers=host:port,...;group=G;topics=a,b;workers=N;g.property=value;t.property=value."),
-    row("report_workers", Kind::Number { min: 0, max: 64 }, "1", "",
-        "How many processes run report routes. 0: there are none, and a report route is refused."),
-    row("event_callback", TEXT, "", "",
-        "Name of the KEMI function that is called for records without an event route."),
-    row("event_subscription", Kind::Texts, "", "",
-        "A subscription that is there from the start, as EVENT socket."),
-    row("event_subscriptions_max", Kind::Number { min: 1, max: 65_536 }, "256", "",
-        "How many subscriptions to events there can be."),
-    row("event_sockets_max", Kind::Number { min: 0, max: 1024 }, "16", "",
-        "How many different kafka: sockets events can be sent to."),
-];
-
-/// The rows of kafka; [`COMMON`] are the others.
-#[rustfmt::skip]
-pub const KAFKA: &[Setting] = &[
-    row("brokers", TEXT, "", "",
-        "The cluster, as host:port,... Mandatory."),
-    row("configuration", TEXT, "", "",
-        "Global properties of the client library, as name=value;..."),
-    row("topic", Kind::Texts, "", "",
-        "A topic that messages can be sent to, with its properties: name=TOPIC;property=value;..."),
-    row("init_without_kafka", FLAG, "0", "",
-        "1: Kamailio starts even if no broker answers."),
-    row("log_without_overflow", FLAG, "0", "",
-        "Accepted for compatibility, without effect: a cluster that is away is logged once."),
-    row("metadata_timeout", Kind::Number { min: 0, max: 600_000 }, "2000", "milliseconds",
-        "How long the start waits for an answer of a broker."),
-];
 
 /// A connection of the client library for publishing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +104,13 @@ impl Settings {
                 Err(why) => mistakes.push(format!("event_subscription = {why}")),
             }
         }
+        let most = settings.sockets_max;
+        if settings.sockets.len() > most {
+            mistakes.push(format!(
+                "event_sockets_max = {most}: event_subscription names {} different kafka: sockets",
+                settings.sockets.len()
+            ));
+        }
         settings.check_inboxes(&mut mistakes);
         if mistakes.is_empty() {
             Ok(settings)
@@ -222,7 +197,9 @@ impl Settings {
 
     fn subscribe(&mut self, text: &str, line: Subscription) {
         self.subscriptions.push(text.to_owned());
-        if let events::Socket::Kafka { parsed, .. } = line.socket {
+        if let events::Socket::Kafka { parsed, .. } = line.socket
+            && !self.sockets.contains(&parsed)
+        {
             self.sockets.push(*parsed);
         }
     }
