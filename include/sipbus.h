@@ -132,7 +132,8 @@ extern "C" {
 
 // Checks all modparams of the module and opens the listening sockets. `events` is not 0 if someone
 // handles connections. Logs every mistake; 0 if there was none, else -1.
-// Phase: mod_init, before Kamailio drops privileges. Blocks while names are looked up.
+// Phase: mod_init, before Kamailio drops privileges. Blocks while names are looked up, and while the engine's
+// program checks the TLS files.
 int sipbus_evapi_configure(int events);
 
 // Removes the UNIX sockets' files. Only in the process that made them.

@@ -1,5 +1,6 @@
 //! The evapi module: its settings and the functions that relay.
 
+use super::check;
 use super::evapi_client::anyone;
 use super::guard::guard;
 use super::instance::{self, Module};
@@ -28,7 +29,8 @@ thread_local! {
 
 /// Checks all modparams of the module and opens the listening sockets. `events` is not 0 if someone
 /// handles connections. Logs every mistake; 0 if there was none, else -1.
-/// Phase: mod_init, before Kamailio drops privileges. Blocks while names are looked up.
+/// Phase: mod_init, before Kamailio drops privileges. Blocks while names are looked up, and while the engine's
+/// program checks the TLS files.
 #[unsafe(no_mangle)]
 pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
     guard("sipbus_evapi_configure", -1, || {
@@ -37,13 +39,16 @@ pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
         let handled = |name| events != 0 && (has_callback || event_route(name).is_some());
         let settings = Settings::from_given(&given, handled("evapi:connection-new"));
         let opened = settings.and_then(|settings| {
-            let listeners = listen::open(&settings)?;
-            Ok((settings, listeners))
+            let document = document(&settings);
+            match (document, listen::open(&settings)) {
+                (Ok(document), Ok(listeners)) => Ok((settings, document, listeners)),
+                (document, listeners) => {
+                    let mistakes = [document.err(), listeners.err()];
+                    Err(mistakes.into_iter().flatten().flatten().collect())
+                }
+            }
         });
-        let Some((settings, listeners)) = instance::checked(NAME, opened) else {
-            return -1;
-        };
-        let Ok(document) = serde_json::to_value(&settings) else {
+        let Some((settings, document, listeners)) = instance::checked(NAME, opened) else {
             return -1;
         };
         instance::add(Module {
@@ -61,6 +66,15 @@ pub extern "C" fn sipbus_evapi_configure(events: c_int) -> c_int {
         SETTINGS.with(|cell| _ = cell.set(Box::leak(Box::new(settings))));
         0
     })
+}
+
+/// The settings for the engine. Its program has something to say of TLS files only.
+fn document(settings: &Settings) -> Result<serde_json::Value, Vec<String>> {
+    if settings.tls.is_some() {
+        check::settings(NAME, settings)
+    } else {
+        check::unchecked(settings)
+    }
 }
 
 /// The settings, once they were checked.

@@ -37,7 +37,7 @@ pub(super) fn anyone(to: To<'_>) -> bool {
             return false;
         }
         row.tag.read(&mut shared);
-        shared == tag || evapi_done::tagged_here(conidx, row.generation.value(), tag)
+        shared == tag || evapi_done::tagged_here(conidx, row, tag)
     })
 }
 

@@ -1,6 +1,7 @@
 //! What this process did with clients: events that were written before do not know it.
 
 use crate::frame::evapi::Connection;
+use crate::shm::layout::Row;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -46,13 +47,18 @@ pub(super) fn note(connection: &Connection, change: impl FnOnce(&mut Done)) {
     });
 }
 
-/// True if this process gave that client that tag; the engine may not have heard of it yet.
-pub(super) fn tagged_here(conidx: usize, generation: u64, tag: &[u8]) -> bool {
+/// True if this process gave that client that tag and nobody an order since; the engine may not have
+/// heard of it yet.
+pub(super) fn tagged_here(conidx: usize, row: &Row, tag: &[u8]) -> bool {
     let Ok(conidx) = u32::try_from(conidx) else {
         return false;
     };
     DONE.with_borrow(|all| {
         let done = all.get(&conidx);
-        done.is_some_and(|done| done.generation == generation && done.tag() == tag)
+        done.is_some_and(|done| {
+            done.generation == row.generation.value()
+                && done.tag_order == row.orders.value()
+                && done.tag() == tag
+        })
     })
 }

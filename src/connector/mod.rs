@@ -36,7 +36,7 @@ pub struct Connector {
     /// Runs it until it has drained. Errors are for settings that cannot be read; a lost peer is
     /// none.
     pub run: Run,
-    /// What only its library can say of the settings, for connectors that have such a library.
+    /// What only its libraries can say of the settings, for connectors that have such libraries.
     pub check: Option<Check>,
 }
 

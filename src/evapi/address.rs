@@ -32,6 +32,15 @@ impl Address {
     pub fn is_tls(&self) -> bool {
         matches!(self, Self::Tcp { tls: true, .. })
     }
+
+    /// The TCP port.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp { port, .. } => Some(*port),
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Address {

@@ -24,7 +24,18 @@ pub fn open(settings: &Settings) -> Result<Vec<(usize, OwnedFd)>, Vec<String>> {
         };
         match opened {
             Ok(sockets) => open.extend(sockets.into_iter().map(|fd| (line, fd))),
-            Err(error) => mistakes.push(format!("bind_addr = \"{address}\": {error}")),
+            Err(error) => {
+                let before = settings.bind.iter().take(line);
+                let other = before
+                    .rev()
+                    .find(|other| other.port().is_some() && other.port() == address.port());
+                mistakes.push(match other {
+                    Some(other) if error.kind() == io::ErrorKind::AddrInUse => format!(
+                        "bind_addr = \"{address}\": its port is taken by bind_addr = \"{other}\"; each line is one more address"
+                    ),
+                    _ => format!("bind_addr = \"{address}\": {error}"),
+                });
+            }
         }
     }
     if mistakes.is_empty() {

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8448";
 const DEFAULT_MODE: &str = "0660";
 
+/// The longest secret.
+pub const SECRET_BYTES_MAX: usize = 4096;
+
 /// Bytes kept in an inbox for what an event adds to its message: address, tag, numbers.
 const ENVELOPE_BYTES: usize = 1024;
 
@@ -125,6 +128,7 @@ impl Settings {
         let mut mistakes = Vec::new();
         let values = check(&[COMMON, SETTINGS], given, &mut mistakes);
         let common = Common::from_values(&values, &mut mistakes);
+        let secret = secret(given, &values, &mut mistakes);
         let bind = addresses(&values, &mut mistakes);
         let tls = tls(&values, &bind, &mut mistakes);
         let frame_bytes_max = values.size("frame_size_max");
@@ -148,7 +152,7 @@ impl Settings {
             unix_mode: unix_mode(&values, &mut mistakes),
             unix_owner: unix_owner(&values, &mut mistakes),
             tls,
-            secret: values.text("shared_secret").map(str::to_owned),
+            secret,
             login_timeout_ms: values.milliseconds("login_timeout_ms"),
             new_events,
         };
@@ -160,15 +164,34 @@ impl Settings {
     }
 }
 
+/// The login, which an empty text must not switch off.
+fn secret(given: &Given, values: &Values, mistakes: &mut Vec<String>) -> Option<String> {
+    let text = values.text("shared_secret");
+    let is_given = given.iter().any(|(name, _)| name == "shared_secret");
+    if is_given && text.is_none_or(str::is_empty) {
+        mistakes.push("shared_secret: it is empty; without a login it is left out".to_owned());
+    }
+    if text.is_some_and(|text| text.len() > SECRET_BYTES_MAX) {
+        mistakes.push(format!(
+            "shared_secret: it is longer than {SECRET_BYTES_MAX} bytes"
+        ));
+    }
+    text.map(str::to_owned)
+}
+
 fn addresses(values: &Values, mistakes: &mut Vec<String>) -> Vec<Address> {
     let default = [DEFAULT_ADDRESS.to_owned()];
     let lines = Some(values.texts("bind_addr")).filter(|lines| !lines.is_empty());
-    let parsed = lines.unwrap_or(&default).iter().filter_map(|line| {
-        address::parse(line)
-            .map_err(|why| mistakes.push(format!("bind_addr = {why}")))
-            .ok()
-    });
-    parsed.collect()
+    let mut found = Vec::new();
+    for line in lines.unwrap_or(&default) {
+        match address::parse(line) {
+            // The same line may come from several files.
+            Ok(address) if found.contains(&address) => {}
+            Ok(address) => found.push(address),
+            Err(why) => mistakes.push(format!("bind_addr = {why}")),
+        }
+    }
+    found
 }
 
 fn full_policy(values: &Values, mistakes: &mut Vec<String>) -> FullPolicy {

@@ -7,6 +7,7 @@ use super::presence::Presence;
 use crate::evapi::counter::connector;
 use crate::evapi::figure;
 use crate::evapi::netstring::{Found, Parser};
+use crate::evapi::settings::SECRET_BYTES_MAX;
 use crate::frame::evapi::What;
 use crate::link::Inbound;
 use bytes::{Buf, BytesMut};
@@ -15,9 +16,6 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes a read asks for.
 const READ_BYTES: usize = 64 * 1024;
-
-/// The longest first message of a client that has still to show the secret.
-const SECRET_BYTES_MAX: usize = 4096;
 
 /// What a client's bytes come from.
 pub(super) type Reader = Box<dyn AsyncRead + Unpin>;

@@ -30,8 +30,19 @@ pub const CONNECTOR: Connector = Connector {
     // A burst of relayed messages is over before the first is on its way.
     gives_way: true,
     run: |link, settings| Box::pin(run(link, settings)),
-    check: None,
+    check: Some(check),
 };
+
+/// What is wrong with the TLS files.
+fn check(settings: serde_json::Value) -> Vec<String> {
+    let checked = serde_json::from_value(settings)
+        .map_err(|error| error.to_string())
+        .and_then(|settings: Settings| match &settings.tls {
+            Some(files) => tls::acceptor(Some(files)).map(drop),
+            None => Ok(()),
+        });
+    checked.err().into_iter().collect()
+}
 
 async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     let settings: Settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
@@ -47,8 +58,11 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
     } = link;
     let files = settings.tls.clone();
     let tls = Rc::new(Held::new("evapi", move || tls::acceptor(files.as_ref())));
-    if settings.tls.is_some() {
-        tls.current()?;
+    if settings.tls.is_some()
+        && let Err(why) = tls.current()
+    {
+        board.error(&why);
+        log::error!("evapi: {why}: nobody is served at tls: addresses until evapi.tls_reload");
     }
     spawn_local(Rc::clone(&tls).renew(renewal, Rc::clone(&board)));
     let (mut renewals, counted) = (tls.renewals(), Rc::clone(&board));

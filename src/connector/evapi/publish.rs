@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// Bytes taken from the lanes before they are given to the clients. With what a buffer has to spare it stays below
+/// Most bytes taken from the lanes before they are given to the clients. With what a buffer has to spare it stays below
 /// what the allocator maps and unmaps each time (`MALLOC_MMAP_THRESHOLD_`, set by the supervisor).
 const BATCH_BYTES: usize = 96 * 1024;
 
@@ -32,12 +32,13 @@ pub(super) async fn run(
     mut outbound: Outbound,
     mut drain: watch::Receiver<bool>,
 ) {
+    let batch = BATCH_BYTES.min(presence.settings.client_buffer_bytes / 4);
     let mut run = Run::default();
     let mut mark = Mark::default();
     let mut draining = false;
     loop {
-        hold_back(&presence).await;
-        let taken = outbound.take(BATCH_BYTES, |frame| run.obey(&presence, frame));
+        hold_back(&presence, batch).await;
+        let taken = outbound.take(batch, |frame| run.obey(&presence, frame));
         run.end(&presence);
         if taken {
             outbound.mark(&mut mark);
@@ -72,12 +73,27 @@ pub(super) async fn run(
     }
 }
 
-/// Returns at once, or for one batch after a client's progress or [`SLICE`].
-async fn hold_back(presence: &Presence) {
-    let enough = presence.settings.client_buffer_bytes / 2;
-    let mut wait = false;
+/// Returns when the next batch may be taken: at once, after a client's progress or [`SLICE`], or, where a buffer has no
+/// room for it, when it has or its client turned out to be slow.
+async fn hold_back(presence: &Presence, batch: usize) {
+    while let Some(full) = behind(presence, batch) {
+        let limit = if full { LOOK } else { SLICE };
+        drop(timeout(limit, presence.progress.notified()).await);
+        if !full {
+            return;
+        }
+    }
+}
+
+/// Whether a client that reads has half its buffer full, and whether one of them has no room.
+fn behind(presence: &Presence, batch: usize) -> Option<bool> {
+    let limit = presence.settings.client_buffer_bytes;
+    let spare = batch.max(presence.settings.common.message_bytes_max);
+    let full = limit - spare.min(limit / 2);
+    let mut found = None;
     for client in presence.everybody() {
-        if client.slow.get() || client.buffered() <= enough {
+        let buffered = client.buffered();
+        if client.slow.get() || buffered <= limit / 2 {
             continue;
         }
         let (now, written) = (Instant::now(), client.written.get());
@@ -89,9 +105,7 @@ async fn hold_back(presence: &Presence) {
             }
             _ => client.look.set(Some((now, written))),
         }
-        wait = true;
+        found = Some(found.unwrap_or(false) || buffered > full);
     }
-    if wait {
-        drop(timeout(SLICE, presence.progress.notified()).await);
-    }
+    found
 }

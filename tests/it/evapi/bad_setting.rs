@@ -47,6 +47,7 @@ const MISTAKES: &[Mistake] = &[
         Text("/nonexistent/evapi.pem"),
         "/nonexistent/evapi.pem",
     ),
+    ("shared_secret", Text(""), "empty"),
     ("queue_size", Number(-1), "-1"),
     ("inbox_size", Number(1), "1"),
 ];
@@ -70,6 +71,19 @@ fn a_port_in_use_is_refused_with_one_message() {
     let (status, log) = on(port).refused();
     assert!(status.code().is_some_and(|code| code != 0), "{status}");
     assert_eq!(messages(&log, "bind_addr", &port.to_string()), 1, "{log}");
+}
+
+#[test]
+fn an_address_may_be_given_twice_but_not_two_of_one_port() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let port = port::free();
+    let address = format!("127.0.0.1:{port}");
+    on(port).text_param("bind_addr", &address).start().stop();
+    let other = format!("0.0.0.0:{port}");
+    let (_, log) = on(port).text_param("bind_addr", &other).refused();
+    let shown = format!("is taken by bind_addr = \"{address}\"");
+    assert_eq!(messages(&log, "bind_addr", &shown), 1, "{log}");
 }
 
 #[test]

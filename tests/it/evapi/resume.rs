@@ -2,10 +2,10 @@
 
 use super::client::Client;
 use super::listener::on;
-use super::suspend::{ASK, asking, question};
+use super::suspend::{ANSWERS, ASK, asking, question};
 use crate::require::needs;
 use crate::sipp::Sipp;
-use crate::{port, turn};
+use crate::{port, turn, wait};
 
 /// How long a suspended request waits.
 const FR_TIMER: &str = "modparam(\"tm\", \"fr_timer\", 500)";
@@ -224,5 +224,38 @@ fn a_program_that_dies_with_the_question_leaves_the_timer_to_answer() {
     drop(client);
     assert_eq!(sip.answer(number).0, 408);
     kamailio.wait_no_transaction();
+    kamailio.stop();
+}
+
+#[test]
+fn a_tag_that_another_worker_has_replaced_is_nobodys() {
+    needs!("kamailio", "evapi", "tmx.so");
+    let _turn = turn::light();
+    let port = port::free();
+    let routes = ANSWERS.replace(
+        r#"send_reply("200", "$var(text)");"#,
+        r#"evapi_async_unicast("again", "first"); $var(rc) = $rc;
+           if ($var(rc) < 0) { send_reply("200", "rc=$var(rc)"); }"#,
+    );
+    // Messages go to both workers in turn: the third to that of the first.
+    let kamailio = on(port)
+        .suspending()
+        .number("workers", 2)
+        .number("spread_messages", 1)
+        .routes(&routes)
+        .request(ASK)
+        .start();
+    let mut client = Client::connect(&kamailio, port);
+    for tag in ["first", "second"] {
+        client.send(format!("tag {tag}"));
+        wait::until("it is tagged", || {
+            client.shown(&kamailio).is_some_and(|it| it["tag"] == tag)
+        });
+    }
+    let mut sip = kamailio.sip();
+    let number = sip.send("MESSAGE", "x", b"");
+    let (key, _) = question(&mut client);
+    client.send(format!("{key}:go on"));
+    assert_eq!(sip.answer(number), (200, "rc=-2".into()));
     kamailio.stop();
 }

@@ -122,6 +122,23 @@ fn with_the_drop_policy_it_loses_the_newest_frames_and_stays() {
 }
 
 #[test]
+fn a_small_buffer_costs_no_client_that_reads() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::alone();
+    for size in [4096, 65_536] {
+        let port = port::free();
+        let kamailio = relaying(on(port).number("client_buffer_size", size), 200).start();
+        let mut healthy = Client::connect(&kamailio, port);
+        let mut last = 0;
+        for body in [[b'x'; 1024].as_slice(), &[b'y'; 5000]] {
+            round(&kamailio, &mut healthy, 200, body, &mut last);
+        }
+        assert_eq!(kamailio.counter("clients_closed_full"), 0);
+        kamailio.stop();
+    }
+}
+
+#[test]
 fn short_writes_never_corrupt_a_stream() {
     needs!("kamailio", "evapi");
     let _turn = turn::alone();

@@ -155,6 +155,33 @@ fn new_certificates_are_for_newcomers() {
 }
 
 #[test]
+fn unsound_files_stop_the_start_and_later_those_over_tls_only() {
+    needs!("kamailio", "evapi");
+    let _turn = turn::light();
+    let (made, port, plain) = (Certificates::new(), port::free(), port::free());
+    let config = || on(&made, port).text_param("bind_addr", &format!("127.0.0.1:{plain}"));
+    let config_of_another_key = config();
+    made.copy("shown.pem", "expired.pem");
+    let (status, log) = config_of_another_key.refused();
+    assert!(!status.success());
+    let told = |line: &&str| line.contains("modparam evapi: ") && line.contains("shown.pem");
+    assert_eq!(log.lines().filter(told).count(), 1, "{log}");
+    let kamailio = config().start();
+    made.spoil("shown.pem");
+    kamailio.kill_engine();
+    wait::until("the next one tells", || {
+        let error = kamailio.connector()["last_error"].to_string();
+        error.contains("shown.pem")
+    });
+    echoes(&mut Client::connect(&kamailio, plain), "plain");
+    assert!(refusal(&kamailio).contains("shown.pem"));
+    made.renew("shown", "server");
+    assert_eq!(kamailio.rpc("evapi.tls_reload", &[]), "OK");
+    echoes(&mut Client::tls(port, client(&made, "ca", None)), "secure");
+    kamailio.stop();
+}
+
+#[test]
 fn a_client_is_served_over_tls() {
     needs!("kamailio", "evapi");
     let _turn = turn::light();
