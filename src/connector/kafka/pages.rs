@@ -36,6 +36,7 @@ impl Open {
 
 /// See the module.
 pub(super) struct Pages {
+    /// Of the pages that were ever taken: usually few of all.
     contents: Vec<Option<Content>>,
     /// By lane, oldest first.
     lanes: Vec<VecDeque<u16>>,
@@ -47,12 +48,11 @@ pub(super) struct Pages {
 impl Pages {
     /// All of them free.
     pub(super) fn new(lanes: usize) -> Self {
-        let pages = || 0..PAGES;
         Self {
-            contents: pages().map(|_| None).collect(),
+            contents: Vec::new(),
             lanes: vec![VecDeque::new(); lanes],
             share: PAGES / lanes.max(1),
-            free: pages()
+            free: (0..PAGES)
                 .rev()
                 .filter_map(|page| u16::try_from(page).ok())
                 .collect(),
@@ -83,6 +83,10 @@ impl Pages {
             return Some(Open { page, frames });
         }
         let page = self.free.pop()?;
+        let taken = usize::from(page) + 1;
+        if self.contents.len() < taken {
+            self.contents.resize_with(taken, || None);
+        }
         ledger.begin(page);
         Some(Open { page, frames: 0 })
     }
