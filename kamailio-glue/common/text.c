@@ -174,7 +174,8 @@ static int variable(sip_msg_t *msg, pv_spec_t *spec, str *out)
 	return 0;
 }
 
-/* Text and variables in a row, as Kamailio prints them: $null is "<null>". */
+/* Text and variables in a row, as Kamailio prints them: $null is "<null>", and one without a value, as a transformation
+ * of what is missing, is left out. */
 static int print(sip_msg_t *msg, pv_elem_t *element, buffer *into)
 {
 	static const str null = str_init("<null>");
@@ -188,7 +189,7 @@ static int print(sip_msg_t *msg, pv_elem_t *element, buffer *into)
 			continue;
 		failed = variable(msg, element->spec, &value);
 		if(failed < 0)
-			return -1;
+			continue;
 		if(failed)
 			value = null;
 		if(append(into, value.s, (size_t)value.len) < 0)
@@ -204,6 +205,7 @@ int sipbus_text_value(
 	const pv_elem_t *first = parsed->elements;
 	buffer *into = &buffers[place];
 	str single = parsed->value;
+	int missing;
 
 	if(first != NULL) {
 		into->used = 0;
@@ -214,8 +216,11 @@ int sipbus_text_value(
 			*value = (sipbus_slice){into->bytes, into->used};
 			return 0;
 		}
-		if(variable(msg, first->spec, &single) != 0)
+		missing = variable(msg, first->spec, &single);
+		if(missing > 0)
 			return -1;
+		if(missing < 0)
+			single = (str){"", 0};
 		if(place != SIPBUS_TEXT_LAST) {
 			/* The next variable may be evaluated into the same memory. */
 			if(append(into, single.s, (size_t)single.len) < 0)

@@ -5,7 +5,7 @@ use async_nats::ConnectOptions;
 use crate::kamailio::Config;
 use crate::require::needs;
 use crate::server::nats::Nats;
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Subscriber, text};
 use crate::tally::Tally;
 use crate::{turn, wait};
 
@@ -98,6 +98,27 @@ fn a_bare_null_payload_is_the_empty_text_that_the_core_makes_of_it() {
         .start();
     assert_eq!(kamailio.sip().message("x", b""), "rc=1");
     assert!(subscriber.only().payload.is_empty());
+    kamailio.stop();
+}
+
+#[test]
+fn what_a_transformation_makes_of_nothing_is_left_out() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::start();
+    let subscriber = Subscriber::new(&nats.url(), "good");
+    let kamailio = Config::at(&nats.url())
+        .request(
+            r#"nats_publish("good", "1 [$(hdr(X-Missing){s.tolower})] $(ai{uri.user})."); $var(answer) = "" + $rc;
+               nats_publish("good", "2 [$avp(none)]"); $var(answer) = $var(answer) + $rc;
+               $var(short) = "abc";
+               nats_publish("good", "$(var(short){s.substr,5,2})"); $var(answer) = $var(answer) + $rc;"#,
+        )
+        .start();
+    assert_eq!(kamailio.sip().message("x", b""), "111");
+    let all = subscriber.wait_for(3);
+    let all: Vec<_> = all.iter().map(text).collect();
+    assert_eq!(all, ["1 [] .", "2 [<null>]", ""]);
     kamailio.stop();
 }
 
