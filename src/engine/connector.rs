@@ -66,7 +66,8 @@ fn run(connector: &Connector, needs: &Needs) -> Result<(), String> {
         .map(|(setting, fd)| Ok((*setting, fd.try_clone()?)))
         .collect::<io::Result<Vec<_>>>()
         .map_err(text)?;
-    tokio::task::LocalSet::new().block_on(&runtime.map_err(text)?, async {
+    let runtime = runtime.map_err(text)?;
+    let outcome = tokio::task::LocalSet::new().block_on(&runtime, async {
         let link = Link::open(
             needs.region,
             needs.index,
@@ -76,5 +77,8 @@ fn run(connector: &Connector, needs: &Needs) -> Result<(), String> {
         );
         let link = link.map_err(text)?;
         (connector.run)(link, needs.settings.clone()).await
-    })
+    });
+    // A name that is still being looked up is not waited for.
+    runtime.shutdown_background();
+    outcome
 }

@@ -16,12 +16,22 @@ pub struct Server {
     pub port: u16,
     /// TLS demanded by the scheme.
     pub tls: bool,
+    /// The name that its certificate must be for, if that is not its host's.
+    pub tls_name: Option<String>,
     /// User name.
     pub user: Option<String>,
     /// Password of the user.
     pub password: Option<String>,
     /// Token, where the URL has a user part without password.
     pub token: Option<String>,
+}
+
+impl Server {
+    /// The name that its certificate must be for.
+    #[must_use]
+    pub fn tls_name(&self) -> &str {
+        self.tls_name.as_deref().unwrap_or(&self.host)
+    }
 }
 
 /// Shows where, never how to log in.
@@ -110,6 +120,7 @@ pub fn parse(text: &str) -> Result<Server, String> {
         host: host.to_owned(),
         port,
         tls,
+        tls_name: None,
         user,
         password,
         token,

@@ -53,6 +53,10 @@ enum Woken {
 /// If the parent cannot be watched, polling fails, or no engine can be started to drain.
 pub fn run(supervised: &Supervised<'_>, signals: &OwnedFd) -> io::Result<()> {
     let outcome = keep_running(supervised, signals);
+    // Nothing that is accepted from here on would ever be taken: processes that outlive us are told.
+    for module in supervised.region.modules() {
+        module.bell.close();
+    }
     end_inboxes(supervised.region);
     outcome
 }

@@ -4,7 +4,7 @@ use super::consume::{serve, subscribe};
 use super::dialer;
 use super::presence::Presence;
 use super::publish::{self, End};
-use super::session::{Failover, Session, expect_info, log_in};
+use super::session::{Session, expect_info, log_in};
 use crate::link::Link;
 use crate::nats::settings::Settings;
 use bytes::BytesMut;
@@ -40,7 +40,7 @@ pub async fn connect(
         Ok(info) => info,
         Err(why) => return why,
     };
-    Failover::default().discover(&info, server, &settings.servers);
+    dialer.discover(&info, server);
     let mut session = Session {
         reader: Box::new(said),
         writer: Box::new(sink()),
@@ -52,7 +52,7 @@ pub async fn connect(
     let ready = async {
         log_in(&mut session, server, settings, false).await?;
         match side {
-            Side::Consume => subscribe(&mut session, line).await,
+            Side::Consume => subscribe(&mut session, line, dialer.limit()).await,
             Side::Publish => Ok(()),
         }
     };

@@ -6,6 +6,7 @@
 //! server has it.
 
 mod consume;
+mod dialer;
 #[doc(hidden)]
 pub mod fuzzing;
 mod presence;
@@ -20,8 +21,8 @@ use super::Connector;
 use super::tls::Held;
 use crate::link::Link;
 use crate::nats::settings::Settings;
+use dialer::Dialer;
 use presence::Presence;
-use session::Dialer;
 use std::rc::Rc;
 use tokio::task::spawn_local;
 
@@ -68,5 +69,5 @@ async fn run(link: Link, settings: serde_json::Value) -> Result<(), String> {
 fn dialer(settings: Rc<Settings>) -> Rc<Dialer> {
     let files = Rc::clone(&settings);
     let tls = Rc::new(Held::new("nats", move || tls::config(&files)));
-    Rc::new(Dialer { settings, tls })
+    Rc::new(Dialer::new(settings, tls))
 }

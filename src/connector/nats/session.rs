@@ -1,27 +1,20 @@
 //! Connects, logs in, and tries again until it works.
 
+use super::dialer::{Dialer, Failover};
 use super::presence::Presence;
 use super::protocol::{Connect, Info, Op, parse};
 use super::tls;
 use crate::connector::stream::{self, READ_BYTES, pauses};
-use crate::connector::tls::{self as shared, Held};
+use crate::connector::tls as shared;
 use crate::nats::credentials::Credentials;
 use crate::nats::settings::Settings;
 use crate::nats::url::Server;
 use bytes::{Buf, BytesMut};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::rustls::ClientConfig;
-
-/// What connections are made with.
-pub(super) struct Dialer {
-    pub(super) settings: Rc<Settings>,
-    pub(super) tls: Rc<Held<Arc<ClientConfig>>>,
-}
 
 /// A connection that is logged in.
 pub(super) struct Session {
@@ -36,44 +29,6 @@ pub(super) struct Session {
     pub(super) server: String,
 }
 
-/// Which server comes next.
-#[derive(Debug, Default)]
-pub(super) struct Failover {
-    next: usize,
-    /// Servers of the cluster that a server told us about.
-    discovered: Vec<Server>,
-}
-
-impl Failover {
-    fn next<'a>(&'a mut self, configured: &'a [Server]) -> Option<&'a Server> {
-        let count = configured.len() + self.discovered.len();
-        let index = self.next % count.max(1);
-        self.next = index + 1;
-        configured
-            .get(index)
-            .or_else(|| self.discovered.get(index - configured.len()))
-    }
-
-    /// Takes the cluster's servers from what one of them says; they are logged in to like it.
-    pub(super) fn discover(&mut self, info: &Info, like: &Server, configured: &[Server]) {
-        let addresses = info.connect_urls.iter().filter_map(|url| {
-            let (host, port) = url.rsplit_once(':')?;
-            let host = host.trim_matches(['[', ']']).to_owned();
-            Some(Server {
-                host,
-                port: port.parse().ok()?,
-                ..like.clone()
-            })
-        });
-        let known = |server: &Server| {
-            configured
-                .iter()
-                .any(|other| (&other.host, other.port) == (&server.host, server.port))
-        };
-        self.discovered = addresses.filter(|server| !known(server)).take(64).collect();
-    }
-}
-
 /// Connects to the next server that answers, however long it takes. May be dropped at any time.
 pub(super) async fn connect(
     dialer: &Dialer,
@@ -83,15 +38,17 @@ pub(super) async fn connect(
     let settings = &dialer.settings;
     let most = Duration::from_millis(settings.reconnect_wait_ms_max);
     let mut pauses = pauses(most);
+    failover.wait(most).await;
     loop {
         // A round through all servers, then a pause.
-        for _ in 0..settings.servers.len() + failover.discovered.len() {
-            let Some(server) = failover.next(&settings.servers).cloned() else {
+        for _ in 0..dialer.servers() {
+            let Some(server) = failover.next(dialer) else {
                 continue;
             };
             match limited(dialer, &server).await {
                 Ok(session) => {
-                    failover.discover(&session.info, &server, &settings.servers);
+                    dialer.discover(&session.info, &server);
+                    failover.made();
                     return session;
                 }
                 Err(why) => presence.failed(&server.to_string(), &why),
@@ -113,8 +70,7 @@ impl Session {
 }
 
 async fn limited(dialer: &Dialer, server: &Server) -> Result<Session, String> {
-    let limit = Duration::from_millis(dialer.settings.connect_timeout_ms);
-    let attempt = timeout(limit, attempt(server, dialer)).await;
+    let attempt = timeout(dialer.limit(), attempt(server, dialer)).await;
     attempt.unwrap_or_else(|_| Err("it does not answer".to_owned()))
 }
 
@@ -139,8 +95,13 @@ async fn attempt(server: &Server, dialer: &Dialer) -> Result<Session, String> {
     }
     let server_name = server.to_string();
     let mut session = if wants_tls {
-        let stream =
-            tls::secure(stream, &server.host, &settings.tls, dialer.tls.current()?).await?;
+        let stream = tls::secure(
+            stream,
+            server.tls_name(),
+            &settings.tls,
+            dialer.tls.current()?,
+        )
+        .await?;
         let (reader, writer) = tokio::io::split(stream);
         let (reader, writer) = (Box::new(reader), Box::new(writer));
         Session {
@@ -176,13 +137,17 @@ pub(super) async fn expect_info<R: AsyncRead + Unpin + ?Sized>(
             let Op::Info(json) = op else {
                 return Err("it does not greet like NATS".to_owned());
             };
-            let info =
-                serde_json::from_slice(json).map_err(|error| format!("its INFO: {error}"))?;
+            let info = understood(json)?;
             buffer.advance(len);
             return Ok(info);
         }
         read(stream, buffer).await?;
     }
+}
+
+/// What an INFO says.
+pub(super) fn understood(json: &[u8]) -> Result<Info, String> {
+    serde_json::from_slice(json).map_err(|error| format!("its INFO: {error}"))
 }
 
 pub(super) async fn log_in(
@@ -218,20 +183,23 @@ pub(super) async fn log_in(
         sig,
     };
     let json = serde_json::to_string(&connect).map_err(|error| error.to_string())?;
-    let hello = format!("CONNECT {json}\r\nPING\r\n");
+    // Behind its first PONG a server tells what is different for this account: its limits, new servers of the cluster.
+    let hello = format!("CONNECT {json}\r\nPING\r\nPING\r\n");
+    let mut unanswered = 2;
     let has_certificate = settings.tls.cert_file.is_some();
     // A server that refuses our certificate says why and hangs up: it is read even if nothing could be
     // written any more.
     drop(write(&mut session.writer, hello.as_bytes()).await);
     loop {
         while let Some((op, len)) = parse(&session.buffer, 0)? {
-            let done = match op {
-                Op::Pong => true,
+            match op {
+                Op::Pong => unanswered -= 1,
                 Op::Error(why) => return Err(shown(why)),
-                _ => false,
-            };
+                Op::Info(json) => session.info = understood(json)?,
+                _ => {}
+            }
             session.buffer.advance(len);
-            if done {
+            if unanswered == 0 {
                 return Ok(());
             }
         }

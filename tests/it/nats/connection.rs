@@ -5,7 +5,7 @@ use crate::kamailio::Config;
 use crate::require::needs;
 use crate::server::nats::Nats;
 use crate::subscriber::Subscriber;
-use crate::{turn, wait};
+use crate::{port, turn, wait};
 
 const COUNT_CONNECTION: &str = "
     event_route[nats:connected] { $var(n) = $shtinc(count=>connected); }
@@ -72,6 +72,39 @@ fn each_change_of_the_connection_is_told_once() {
         wait::until("disconnected ran", || counted().1 >= round);
         assert_eq!(counted(), (round, round));
     }
+    kamailio.stop();
+}
+
+#[test]
+fn a_server_that_joins_the_cluster_later_takes_over() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let ports = [port::free(), port::free()];
+    let cluster = |own: usize| {
+        let (own, other) = (ports[own], ports[1 - own]);
+        format!(
+            "cluster {{ name: c, listen: \"127.0.0.1:{own}\", routes: [\"nats://127.0.0.1:{other}\"] }}"
+        )
+    };
+    let mut first = Nats::with(&cluster(0));
+    let kamailio = Config::at(&first.url())
+        .request(r#"nats_publish("calls", "$rU"); $var(answer) = "rc=" + $rc;"#)
+        .start()
+        .connected();
+    let second = Nats::with(&cluster(1));
+    let seen = Subscriber::new(&second.url(), "calls");
+    let mut sent = 0;
+    wait::until("they are one cluster", || {
+        assert_eq!(kamailio.sip().message("early", b""), "rc=1");
+        sent += 1;
+        kamailio.wait_counter("delivered", sent);
+        seen.count() > 0
+    });
+    first.kill();
+    assert_eq!(kamailio.sip().message("late", b""), "rc=1");
+    wait::until("the other has it", || {
+        seen.texts().contains(&"late".to_owned())
+    });
     kamailio.stop();
 }
 

@@ -52,57 +52,104 @@ fn credentials(jwt: &str, user: &KeyPair) -> String {
     )
 }
 
+/// A server in operator mode, and one of its users.
+struct Operated {
+    nats: Nats,
+    /// What its credentials file says, and the file.
+    credentials: String,
+    file: tempfile::NamedTempFile,
+    secrets: [String; 2],
+}
+
+impl Operated {
+    /// Messages of the user's account may have so many bytes.
+    fn start(payload: i64) -> Self {
+        let (operator, account, user) = (
+            KeyPair::new_operator(),
+            KeyPair::new_account(),
+            KeyPair::new_user(),
+        );
+        let limits = json!({"subs": -1, "data": -1, "payload": payload, "imports": -1, "exports": -1,
+            "wildcards": true, "conn": -1, "leaf": -1});
+        let operator_jwt = jwt(
+            &operator,
+            &operator,
+            "operator",
+            json!({"type": "operator", "version": 2}),
+        );
+        let account_jwt = jwt(
+            &operator,
+            &account,
+            "account",
+            json!({"type": "account", "version": 2, "limits": limits}),
+        );
+        let user_jwt = jwt(
+            &account,
+            &user,
+            "user",
+            json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}),
+        );
+        let nats = Nats::with(&format!(
+            "operator: \"{operator_jwt}\"\nresolver: MEMORY\nresolver_preload: {{ {}: \"{account_jwt}\" }}",
+            account.public_key()
+        ));
+        let credentials = credentials(&user_jwt, &user);
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(credentials.as_bytes()).unwrap();
+        Self {
+            nats,
+            credentials,
+            file,
+            secrets: [user.seed().unwrap(), user_jwt],
+        }
+    }
+
+    fn subscriber(&self, subject: &str) -> Subscriber {
+        let options = async_nats::ConnectOptions::with_credentials(&self.credentials).unwrap();
+        Subscriber::with_options(options, &self.nats.url(), subject)
+    }
+
+    fn config(&self) -> Config {
+        let file = self.file.path().display().to_string();
+        Config::at(&self.nats.url()).nats("credentials_file", &file)
+    }
+}
+
 #[test]
 fn a_credentials_file_opens_a_server_in_operator_mode() {
     needs!("kamailio", "nats");
     let _turn = turn::light();
-    let (operator, account, user) = (
-        KeyPair::new_operator(),
-        KeyPair::new_account(),
-        KeyPair::new_user(),
-    );
-    let unlimited = json!({"subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1,
-        "wildcards": true, "conn": -1, "leaf": -1});
-    let operator_jwt = jwt(
-        &operator,
-        &operator,
-        "operator",
-        json!({"type": "operator", "version": 2}),
-    );
-    let account_jwt = jwt(
-        &operator,
-        &account,
-        "account",
-        json!({"type": "account", "version": 2, "limits": unlimited}),
-    );
-    let user_jwt = jwt(
-        &account,
-        &user,
-        "user",
-        json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}),
-    );
-    let nats = Nats::with(&format!(
-        "operator: \"{operator_jwt}\"\nresolver: MEMORY\nresolver_preload: {{ {}: \"{account_jwt}\" }}",
-        account.public_key()
-    ));
-    let text_of_file = credentials(&user_jwt, &user);
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(text_of_file.as_bytes()).unwrap();
-
-    let observer = async_nats::ConnectOptions::with_credentials(&text_of_file).unwrap();
-    let subscriber = Subscriber::with_options(observer, &nats.url(), "calls");
-    let kamailio = Config::at(&nats.url())
-        .nats("credentials_file", &file.path().display().to_string())
+    let operated = Operated::start(-1);
+    let subscriber = operated.subscriber("calls");
+    let kamailio = operated
+        .config()
         .request(r#"nats_publish("calls", "$rU"); $var(answer) = "rc=" + $rc;"#)
         .start();
     assert_eq!(kamailio.sip().message("alice", b""), "rc=1");
     assert_eq!(text(&subscriber.only()), "alice");
     let log = kamailio.stop();
-    let seed = user.seed().unwrap();
-    assert!(
-        !log.contains(&seed) && !log.contains(&user_jwt),
-        "a secret is in the log"
-    );
+    let told = operated.secrets.iter().any(|secret| log.contains(secret));
+    assert!(!told, "a secret is in the log");
+}
+
+#[test]
+fn the_limit_of_an_account_is_known_before_the_first_message() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let mut operated = Operated::start(1000);
+    operated.nats.stop();
+    let kamailio = operated
+        .config()
+        .request(r#"nats_publish("calls", "$rb"); $var(answer) = "rc=" + $rc;"#)
+        .start();
+    for body in [[b'x'; 2000].as_slice(), b"small"] {
+        assert_eq!(kamailio.sip().message("alice", body), "rc=1");
+    }
+    operated.nats.start_again();
+    kamailio.wait_counter("delivered", 1);
+    assert_eq!(kamailio.counter("rejected"), 1);
+    assert_eq!(kamailio.counter("server_errors"), 0);
+    kamailio.stop();
 }
 
 #[test]

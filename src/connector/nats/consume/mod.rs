@@ -4,9 +4,10 @@
 
 mod renew;
 
+use super::dialer::{Dialer, Failover};
 use super::presence::Presence;
 use super::protocol::{Message, Op, parse};
-use super::session::{self, Dialer, Failover, Session, connect, shown};
+use super::session::{self, Session, connect, shown};
 use crate::connector::stream;
 use crate::frame::nats::{EVENT_OVERHEAD, Event};
 use crate::link::Inbound;
@@ -18,7 +19,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// Messages that may come before the answer to SUB: more than what one may hold (64 MiB).
 const EARLY_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -38,7 +39,7 @@ pub(super) async fn run(
             renewals.mark_unchanged();
             let mut session = connect(&dialer, &presence, &mut failover).await;
             let server = session.server.clone();
-            if let Err(why) = subscribe(&mut session, &line).await {
+            if let Err(why) = subscribe(&mut session, &line, dialer.limit()).await {
                 presence.failed(&server, &why);
                 let pause = Duration::from_millis(dialer.settings.reconnect_wait_ms_max);
                 tokio::time::sleep(pause).await;
@@ -64,10 +65,16 @@ pub(super) async fn run(
     }
 }
 
-/// Subscribes, and waits until the server has understood.
-pub(super) async fn subscribe(session: &mut Session, line: &Subscription) -> Result<(), String> {
+/// Subscribes, and waits until the server has understood, for so long between two things that it says.
+pub(super) async fn subscribe(
+    session: &mut Session,
+    line: &Subscription,
+    limit: Duration,
+) -> Result<(), String> {
+    let silent = |_| "it does not answer to a subscription".to_owned();
     let text = format!("SUB {} {} 1\r\nPING\r\n", line.subject, line.queue);
-    session::write(&mut session.writer, text.as_bytes()).await?;
+    let write = session::write(&mut session.writer, text.as_bytes());
+    timeout(limit, write).await.map_err(silent)??;
     loop {
         // Messages may come before the PONG: they stay in the buffer, behind what is looked at.
         let (mut at, mut answered) = (0, false);
@@ -86,7 +93,8 @@ pub(super) async fn subscribe(session: &mut Session, line: &Subscription) -> Res
         if session.buffer.len() > EARLY_BYTES_MAX {
             return Err("it sends messages, but no answer to the subscription".to_owned());
         }
-        session::read(&mut session.reader, &mut session.buffer).await?;
+        let read = session::read(&mut session.reader, &mut session.buffer);
+        timeout(limit, read).await.map_err(silent)??;
     }
 }
 
@@ -205,7 +213,11 @@ impl Consumer<'_> {
                 Op::Ping => pongs += 1,
                 Op::Pong => self.unanswered = self.unanswered.saturating_sub(1),
                 Op::Error(why) => self.presence.complained(&self.session.server, &shown(why)),
-                Op::Info(_) | Op::Ok => {}
+                Op::Info(json) => {
+                    let info = session::understood(json)?;
+                    self.dialer.discover(&info, &self.session.peer);
+                }
+                Op::Ok => {}
             }
             at += len;
         }

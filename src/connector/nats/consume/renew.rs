@@ -11,11 +11,12 @@ impl Consumer<'_> {
     /// It is made in a task of its own, for this one may wait for its worker meanwhile.
     pub(super) fn successor(&self) -> Successor {
         let (connecting, line) = (self.session.again(self.dialer), self.line.clone());
+        let limit = self.dialer.limit();
         let (made, result) = oneshot::channel();
         spawn_local(async move {
             let subscribed = async {
                 let mut session = connecting.await?;
-                subscribe(&mut session, &line).await?;
+                subscribe(&mut session, &line, limit).await?;
                 Ok(session)
             };
             // Nobody wants it any more if the old connection was lost.

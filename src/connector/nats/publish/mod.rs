@@ -7,8 +7,9 @@
 mod in_flight;
 mod publisher;
 
+use super::dialer::{Dialer, Failover};
 use super::presence::Presence;
-use super::session::{Dialer, Failover, Session, connect};
+use super::session::{Session, connect};
 use crate::link::Outbound;
 use publisher::Publisher;
 use std::rc::Rc;
@@ -80,7 +81,11 @@ pub(super) async fn serve(
     renewals: &mut watch::Receiver<u64>,
 ) -> End {
     let mut publisher = Publisher::new(session, dialer, presence, outbound);
-    publisher.serve(drain, renewals).await
+    // What came with the login.
+    match publisher.understand() {
+        Ok(()) => publisher.serve(drain, renewals).await,
+        Err(why) => End::Lost(why),
+    }
 }
 
 /// Ends when the engine drains and there is nothing to deliver.

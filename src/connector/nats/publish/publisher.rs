@@ -2,9 +2,10 @@
 
 use super::End;
 use super::in_flight::InFlight;
+use crate::connector::nats::dialer::Dialer;
 use crate::connector::nats::presence::Presence;
-use crate::connector::nats::protocol::{Info, Op, parse};
-use crate::connector::nats::session::{self, Dialer, Session, Successor, shown};
+use crate::connector::nats::protocol::{Op, parse};
+use crate::connector::nats::session::{self, Session, Successor, shown};
 use crate::connector::stream;
 use crate::link::Outbound;
 use bytes::{Buf, BytesMut};
@@ -174,14 +175,16 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    fn understand(&mut self) -> Result<(), String> {
+    /// Handles what the server has said.
+    pub(super) fn understand(&mut self) -> Result<(), String> {
         self.last_heard = Instant::now();
         while let Some((op, len)) = parse(&self.session.buffer, 0)? {
             match op {
                 Op::Pong => self.in_flight.confirm(self.outbound),
                 Op::Ping => self.output.extend_from_slice(b"PONG\r\n"),
                 Op::Info(json) => {
-                    let info: Info = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+                    let info = session::understood(json)?;
+                    self.dialer.discover(&info, &self.session.peer);
                     self.presence
                         .board()
                         .message_bytes_max(info.message_bytes_max());
