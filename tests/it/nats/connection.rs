@@ -109,6 +109,25 @@ fn a_server_that_joins_the_cluster_later_takes_over() {
 }
 
 #[test]
+fn the_only_server_is_used_until_it_closes() {
+    needs!("kamailio", "nats");
+    let _turn = turn::light();
+    let nats = Nats::with("lame_duck_grace_period: \"60s\"\nlame_duck_duration: \"120s\"");
+    let kamailio = Config::at(&nats.url())
+        .request(r#"nats_publish("calls", "$rU"); $var(answer) = "rc=" + $rc;"#)
+        .start()
+        .connected();
+    nats.lame_duck();
+    wait::until("it takes no new clients", || !nats.takes_clients());
+    for sent in 1..=3 {
+        assert_eq!(kamailio.sip().message("x", b""), "rc=1");
+        kamailio.wait_counter("delivered", sent);
+    }
+    assert_eq!(kamailio.counter("reconnects"), 0);
+    kamailio.stop();
+}
+
+#[test]
 fn a_server_restart_is_told_once_each_way() {
     needs!("kamailio", "nats");
     let _turn = turn::light();

@@ -83,6 +83,15 @@ impl Nats {
         server.wait();
     }
 
+    pub(crate) fn takes_clients(&self) -> bool {
+        answers(self.port)
+    }
+
+    /// Asks its clients to leave, and takes no new ones.
+    pub(crate) fn lame_duck(&self) {
+        self.server.as_ref().unwrap().signal(Signal::USR2);
+    }
+
     /// Holds the server up: its connections stay, and nothing moves on them.
     pub(crate) fn freeze(&self) {
         self.server.as_ref().unwrap().signal(Signal::STOP);

@@ -188,7 +188,8 @@ impl<'a> Publisher<'a> {
                     self.presence
                         .board()
                         .message_bytes_max(info.message_bytes_max());
-                    self.leaving |= info.ldm;
+                    // Where there is no other, it takes messages until it closes the connection.
+                    self.leaving |= info.ldm && self.dialer.servers() > 1;
                     self.session.info = info;
                 }
                 Op::Error(why) => {
