@@ -85,6 +85,12 @@ int sipbus_text_fixup(void **param, int number);
  * variable's value names variables, those are evaluated as well, as Kamailio's own fixup does.
  */
 int sipbus_text_fixup_twice(void **param, int number);
+
+/*
+ * Whether the variables that a text names may be parsed: those that were before, and new ones until there are 256 in
+ * this process.
+ */
+int sipbus_text_may_name(const str *text);
 int sipbus_text_free(void **param, int number);
 /* The value of a parameter without variables, else NULL: for fixups that check it at start. */
 const str *sipbus_text_fixed(const char *param);

@@ -84,7 +84,8 @@ int sipbus_text_fixup_twice(void **param, int number)
 	if(noted == NULL)
 		return E_OUT_OF_MEM;
 	/* Where it cannot be understood it is data after all. */
-	if(pv_parse_format(&noted->value, &noted->elements) < 0)
+	if(!sipbus_text_may_name(&noted->value)
+			|| pv_parse_format(&noted->value, &noted->elements) < 0)
 		noted->elements = NULL;
 	return 0;
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{bus, publishing};
 use crate::kazoo::broker::{shared, start};
 use crate::require::needs;
-use crate::turn;
+use crate::{turn, wait};
 
 /// As they are given, and as they arrive.
 type Headers<'a> = (&'a [u8], &'a [(&'a str, &'a str)]);
@@ -120,6 +120,32 @@ fn a_key_may_be_built_in_two_steps_and_a_document_holds_data() {
     assert_eq!(message.key, "call.status_req.a%2Eb");
     assert_eq!(message.json()["User"], "$var(key) $ $x");
     kamailio.stop();
+}
+
+#[test]
+fn callers_cannot_name_ever_new_variables() {
+    needs!("kamailio", "kazoo", "rabbitmq");
+    let _turn = turn::light();
+    let seen = bus().listen("f.names", "topic", "#");
+    let kamailio = start(shared().request(
+        r#"$var(encoded) = "a"; $var(i) = 0;
+           while ($var(i) < 300) {
+               $var(key) = "$var(encoded).$var(n" + $var(i) + ")";
+               kazoo_publish("f.names", $var(key), "{}");
+               $var(i) = $var(i) + 1;
+           }
+           $var(key) = "$var(encoded).end";
+           kazoo_publish("f.names", $var(key), "{}"); $var(answer) = "rc=" + $rc;"#,
+    ));
+    assert_eq!(kamailio.sip().message("x", b""), "rc=1");
+    wait::until("all are there", || seen.messages().len() == 301);
+    let keys: Vec<String> = seen.messages().into_iter().map(|it| it.key).collect();
+    assert_eq!(keys[0], "a.0");
+    assert_eq!(keys[299], "$var(encoded).$var(n299)");
+    // Those that were evaluated before still are.
+    assert_eq!(keys[300], "a.end");
+    let log = kamailio.stop();
+    assert_eq!(log.matches("are taken as text").count(), 1, "{log}");
 }
 
 #[test]
