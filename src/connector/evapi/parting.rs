@@ -7,16 +7,17 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long a client that has ended its side is kept for the answers to its messages.
 const ANSWERS: Duration = Duration::from_secs(5);
 
-/// How long a client that is closed may take for what waits for it.
+/// How long a client that is closed may take nothing of what waits for it, and how long it may take for all.
 const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL_MAX: Duration = Duration::from_secs(5);
 
 /// How long a closed connection is read: for that, and until the client has ended its side.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(6);
 
 /// Bytes a read asks for.
 const READ_BYTES: usize = 16 * 1024;
@@ -48,7 +49,7 @@ pub(super) async fn see_off(
         // A socket that is closed with something unread is reset, and what is on its way is lost.
         let reading = spawn_local(timeout(LINGER, read_out(reader))).abort_handle();
         client.part();
-        if timeout(FAREWELL, &mut writing).await.is_ok() {
+        if written(client, &mut writing).await {
             presence.lingers(reading);
             return;
         }
@@ -57,6 +58,20 @@ pub(super) async fn see_off(
     }
     writing.abort();
     drop(writing.await);
+}
+
+/// Waits until all is written. False if the client takes it too slowly.
+async fn written(client: &Client, writing: &mut JoinHandle<()>) -> bool {
+    let end = Instant::now() + FAREWELL_MAX;
+    loop {
+        let before = client.written.get();
+        if timeout(FAREWELL, &mut *writing).await.is_ok() {
+            return true;
+        }
+        if client.written.get() == before || Instant::now() >= end {
+            return false;
+        }
+    }
 }
 
 /// Reads until the client has ended its side; what comes is for nobody.
