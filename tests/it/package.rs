@@ -205,7 +205,10 @@ fn is_installed_used_and_removed_without_trace() {
     let loaded: Vec<_> = loaded.map(|each| each["name"].as_str().unwrap()).collect();
     assert_eq!(loaded, MODULES);
     kamailio.stop();
-    example_runs(root.path());
+    // It is the system's Kamailio that it runs with.
+    if std::env::var_os("KAMAILIO").is_none_or(|other| other.is_empty()) {
+        example_runs(root.path());
+    }
 
     dpkg(root.path(), &["--purge", "sipbus"]);
     assert_eq!(files(root.path()), Vec::<PathBuf>::new());
